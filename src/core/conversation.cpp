@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: MIT
+#include "core/conversation.hpp"
+
+#include "base/check.hpp"
+
+#include <algorithm>
+#include <string>
+
+namespace catbird::core {
+
+namespace {
+
+constexpr std::int64_t received_bucket_ms = 2000;  // clients.md 2.4: times of rows are blurred
+
+Timestamp blurred(Timestamp now) { return Timestamp(now.value - now.value % received_bucket_ms); }
+
+template <class... F>
+struct Overload : F... {
+  using F::operator()...;
+};
+
+auto lower_bound_of(auto& members, const Did& user) {
+  return std::lower_bound(members.begin(), members.end(), user,
+                          [](const Member& member, const Did& did) { return member.user < did; });
+}
+
+}  // namespace
+
+bool Conversation::is_keyed(const Command& command) { return !keys_of(command).empty(); }
+
+std::vector<std::string> Conversation::keys_of(const Command& command) {
+  std::vector<std::string> keys;
+  if (const auto* send = std::get_if<SendMessage>(&command.what)) {
+    keys.push_back(KeyWindow::message_key(send->id));
+  }
+  if (command.key) keys.push_back(KeyWindow::request_key(command.caller.user, *command.key));
+  return keys;
+}
+
+Result<Decision> Conversation::decide(const Command& command, Timestamp now) const {
+  // Retries must win over membership and epoch: both may have moved since the first attempt.
+  for (const auto& key : keys_of(command)) {
+    const auto* known = keys_.find(key);
+    if (known == nullptr) continue;
+    if (key.front() == 'm' && known->tag != command.tag) {
+      return fail(Errc::conflict, "this msgId is already used in the conversation");
+    }
+    if (key.front() == 'r' && known->payload != command.key->payload &&
+        !std::holds_alternative<SendMessage>(command.what)) {
+      return fail(Errc::conflict, "this idempotencyKey was used with another request");
+    }
+    return Decision{{}, known->outcome};
+  }
+  return std::visit(
+      Overload{
+          [&](const CreateConvo& what) { return decide_create(command, what, now); },
+          [&](const AddMembers& what) { return decide_add(command, what, now); },
+          [&](const RemoveMembers& what) { return decide_remove(command, what, now); },
+          [&](const LeaveConvo& what) { return decide_leave(command, what, now); },
+          [&](const SendMessage& what) { return decide_send(command, what, now); },
+          [&](const ExternalCommit& what) { return decide_external(command, what, now); },
+          [&](const UpdateGroupInfo& what) { return decide_group_info(command, what, now); },
+          [&](const MarkRead& what) { return decide_read(command, what, now); },
+      },
+      command.what);
+}
+
+Result<Decision> Conversation::decide_send(const Command& command, const SendMessage& send,
+                                           Timestamp now) const {
+  if (find_active(command.caller.user) == nullptr) return fail(Errc::not_member);
+  if (send.group_id != state_.group_id) {
+    return fail(Errc::invalid_request, "the message belongs to another group");
+  }
+  if (send.epoch != state_.epoch) return stale(send.epoch);
+
+  const Seq seq(state_.last_seq.value + 1);
+  const Timestamp at = blurred(now);
+  Decision decision;
+  decision.outcome = {.seq = seq, .epoch = state_.epoch, .at = at, .detail = {}};
+  decision.events.emplace_back(RowAppended{.seq = seq,
+                                           .epoch = state_.epoch,
+                                           .kind = send.kind,
+                                           .id = send.id,
+                                           .tag = command.tag,
+                                           .committer = {},
+                                           .base = std::nullopt,
+                                           .at = at,
+                                           .bytes = send.bytes});
+  if (command.key) {
+    decision.events.emplace_back(
+        RequestRecorded{command.caller.user, *command.key, decision.outcome});
+  }
+  return decision;
+}
+
+Result<Decision> Conversation::decide_group_info(const Command& command,
+                                                 const UpdateGroupInfo& update,
+                                                 Timestamp now) const {
+  if (find_active(command.caller.user) == nullptr) return fail(Errc::unauthorized);
+  if (update.group_info.group_id != state_.group_id) {
+    return fail(Errc::invalid_group_info, "the GroupInfo belongs to another group");
+  }
+  if (update.group_info.epoch < state_.epoch) return stale(update.group_info.epoch);
+  if (update.group_info.epoch > state_.epoch) {
+    return fail(Errc::invalid_group_info, "the GroupInfo is of an epoch that does not exist yet");
+  }
+  Decision decision;
+  decision.outcome = {.seq = Seq(0), .epoch = state_.epoch, .at = now, .detail = {}};
+  decision.events.emplace_back(GroupInfoStored{state_.epoch, now, update.group_info.bytes});
+  return decision;
+}
+
+Result<Decision> Conversation::decide_read(const Command& command, const MarkRead& mark,
+                                           Timestamp now) const {
+  const auto* member = find_active(command.caller.user);
+  if (member == nullptr) return fail(Errc::not_member);
+  const Seq target = std::min(mark.seq, state_.last_seq);
+  Decision decision;
+  decision.outcome = {.seq = std::max(target, member->read_seq),
+                      .epoch = state_.epoch,
+                      .at = now,
+                      .detail = {}};
+  if (target > member->read_seq) {
+    decision.events.emplace_back(ReadMarked{command.caller.user, target});
+  }
+  return decision;
+}
+
+Result<Access> Conversation::access(const Did& user) const {
+  const auto* member = find(user);
+  if (member == nullptr) return fail(Errc::not_member);
+  return Access{.active = member->active(),
+                .after = member->join_seq,
+                .until = member->left ? member->left->seq : state_.last_seq,
+                .last_seq = state_.last_seq,
+                .read_seq = member->read_seq,
+                .epoch = state_.epoch};
+}
+
+std::unexpected<Error> Conversation::stale(Epoch client) const {
+  return std::unexpected(
+      Error{Errc::epoch_mismatch, {}, EpochClash{state_.epoch.value, client.value, 0}, 0});
+}
+
+const Member* Conversation::find(const Did& user) const {
+  auto it = lower_bound_of(state_.members, user);
+  return it != state_.members.end() && it->user == user ? &*it : nullptr;
+}
+
+const Member* Conversation::find_active(const Did& user) const {
+  const auto* member = find(user);
+  return member != nullptr && member->active() ? member : nullptr;
+}
+
+Member& Conversation::at(const Did& user) {
+  auto it = lower_bound_of(state_.members, user);
+  CATBIRD_CHECK(it != state_.members.end() && it->user == user);
+  return *it;
+}
+
+std::size_t Conversation::active_count() const {
+  return static_cast<std::size_t>(
+      std::ranges::count_if(state_.members, [](const Member& m) { return m.active(); }));
+}
+
+void Conversation::apply(const Event& event) {
+  std::visit([this](const auto& one) { apply_one(one); }, event);
+}
+
+void Conversation::apply_one(const ConvoCreated& event) {
+  CATBIRD_CHECK(!state_.exists);
+  state_.exists = true;
+  state_.group_id = event.group_id;
+  state_.creator = event.creator;
+  state_.suite = event.suite;
+  state_.created_at = event.at;
+  state_.creation_epoch = event.epoch;
+  state_.epoch = event.epoch;
+}
+
+void Conversation::apply_one(const MemberAdded& event) {
+  auto it = lower_bound_of(state_.members, event.user);
+  if (it == state_.members.end() || it->user != event.user) {
+    it = state_.members.insert(it, Member{});
+    it->user = event.user;
+  } else {
+    CATBIRD_CHECK(!it->active());  // decide() refuses to add an active member
+    it->left.reset();
+  }
+  it->admin = event.admin;
+  it->join_seq = event.join_seq;
+  it->read_seq = std::max(it->read_seq, event.join_seq);
+}
+
+void Conversation::apply_one(const DeviceAdded& event) {
+  auto& devices = at(event.user).devices;
+  auto it = std::ranges::lower_bound(devices, event.device);
+  if (it == devices.end() || *it != event.device) devices.insert(it, event.device);
+}
+
+void Conversation::apply_one(const MemberLeft& event) {
+  auto& member = at(event.user);
+  CATBIRD_CHECK(member.active());
+  member.left = Departure{event.left_seq, event.epoch, event.at};
+  member.admin = false;
+  member.devices.clear();
+}
+
+void Conversation::apply_one(const AdminPromoted& event) { at(event.user).admin = true; }
+
+void Conversation::apply_one(const RowAppended& event) {
+  CATBIRD_CHECK(event.seq.value == state_.last_seq.value + 1);
+  state_.last_seq = event.seq;
+  if (event.kind == Kind::commit) {
+    CATBIRD_CHECK(event.base == state_.epoch && event.epoch.value == state_.epoch.value + 1);
+    state_.epoch = event.epoch;
+  } else {
+    CATBIRD_CHECK(event.epoch == state_.epoch);
+    keys_.add({.key = KeyWindow::message_key(event.id),
+               .payload = {},
+               .tag = event.tag,
+               .outcome = {.seq = event.seq, .epoch = event.epoch, .at = event.at, .detail = {}}});
+  }
+}
+
+void Conversation::apply_one(const WelcomeStored&) {}
+
+void Conversation::apply_one(const GroupInfoStored& event) {
+  state_.group_info_epoch = event.epoch;
+}
+
+void Conversation::apply_one(const KeyPackagesConsumed&) {}
+
+void Conversation::apply_one(const ReadMarked& event) {
+  auto& mark = at(event.user).read_seq;
+  mark = std::max(mark, event.seq);
+}
+
+void Conversation::apply_one(const RequestRecorded& event) {
+  keys_.add({.key = KeyWindow::request_key(event.user, event.key),
+             .payload = event.key.payload,
+             .tag = {},
+             .outcome = event.outcome});
+}
+
+}  // namespace catbird::core

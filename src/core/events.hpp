@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "core/types.hpp"
+#include "core/commands.hpp"
+
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+// What a decision changes. State is a function of events only; the stores write exactly these.
+
+namespace catbird::core {
+
+struct ConvoCreated {
+  Bytes group_id;
+  Did creator;
+  std::uint16_t suite = 0;
+  std::string name;
+  Epoch epoch;  // the creation epoch: the first commit accepted here leads from it
+  Timestamp at;
+};
+struct MemberAdded {
+  Did user;
+  bool admin = false;
+  Seq join_seq;  // rows after this one are readable (A2)
+  Timestamp at;
+};
+/// A device of an active member; known from a matched key package or from the caller's token.
+struct DeviceAdded {
+  Did user;
+  DeviceId device;
+  Seq join_seq;
+};
+struct MemberLeft {
+  Did user;
+  Seq left_seq;  // the last row it may read
+  Epoch epoch;   // what the leaver was answered
+  Timestamp at;
+};
+/// The last admin went: the longest-standing member takes over (A3).
+struct AdminPromoted {
+  Did user;
+  Timestamp at;
+};
+/// A numbered row. A commit's epoch is the one it leads TO (contract README 3).
+struct RowAppended {
+  Seq seq;
+  Epoch epoch;
+  Kind kind = Kind::app;
+  MsgId id;
+  SenderTag tag{};
+  Did committer;               // commits and proposals only; empty for app rows (not stored)
+  std::optional<Epoch> base;   // commits only: UNIQUE(convo, base) is the fork guard (O1)
+  Timestamp at;
+  Blob bytes;
+};
+/// Stored once per commit, a pointer per recipient; supersedes pending ones of the same device (K8).
+struct WelcomeStored {
+  WelcomePart welcome;
+  Epoch epoch;
+  Timestamp at;
+};
+struct GroupInfoStored {
+  Epoch epoch;
+  Timestamp at;
+  Blob bytes;
+};
+/// Conditional in the store: each must be reserved to `user` (or be a last-resort package), else
+/// the whole write set is rejected with key_package_not_found.
+struct KeyPackagesConsumed {
+  Did user;
+  std::vector<Bytes> refs;
+  Timestamp at;
+};
+struct ReadMarked {
+  Did user;
+  Seq seq;
+};
+struct RequestRecorded {
+  Did user;
+  RequestKey key;
+  Outcome outcome;
+};
+
+using Event =
+    std::variant<ConvoCreated, MemberAdded, DeviceAdded, MemberLeft, AdminPromoted, RowAppended,
+                 WelcomeStored, GroupInfoStored, KeyPackagesConsumed, ReadMarked, RequestRecorded>;
+
+}  // namespace catbird::core

@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: MIT
+// How a group changes: creation, adds, removals, departures and external commits. All of them end
+// in change_group(), the one home of the epoch rule (RFC 9420 §14, quality O1).
+#include "core/conversation.hpp"
+#include "core/limits.hpp"
+#include "mls/verify.hpp"
+
+#include <algorithm>
+
+namespace catbird::core {
+
+/// A change whose rights are checked, not yet its parts.
+struct Conversation::Change {
+  const Command* command = nullptr;
+  const GroupParts* parts = nullptr;
+  std::vector<Did> adds;      // sorted, unique, not active now
+  std::vector<Did> removes;   // sorted, unique, active now
+  std::optional<DeviceId> caller_device;  // external commit: the leaf that came in
+  Timestamp now;
+};
+
+namespace {
+
+std::vector<Did> sorted_unique(std::vector<Did> users) {
+  std::ranges::sort(users);
+  const auto rest = std::ranges::unique(users);
+  users.erase(rest.begin(), rest.end());
+  return users;
+}
+
+bool holds(const std::vector<Did>& sorted, const Did& user) {
+  return std::ranges::binary_search(sorted, user);
+}
+
+// A commit has no client-chosen id. Its hash is one, and makes a byte-identical handshake replay a
+// constraint violation (RFC 9750 §8.4.2, duties A34).
+MsgId commit_id(const Blob& bytes) {
+  const auto hash = mls::sha256(*bytes);
+  return MsgId(to_hex(ByteView(hash).first(16)));
+}
+
+void record(Decision& decision, const Command& command) {
+  if (!command.key) return;
+  decision.events.emplace_back(
+      RequestRecorded{command.caller.user, *command.key, decision.outcome});
+}
+
+}  // namespace
+
+Result<Decision> Conversation::decide_create(const Command& command, const CreateConvo& create,
+                                             Timestamp now) const {
+  if (state_.exists) return fail(Errc::convo_exists);
+  auto members = create.initial_members;
+  members.push_back(command.caller.user);
+  members = sorted_unique(std::move(members));
+  if (members.size() > members_max) return fail(Errc::too_many_members);
+
+  Decision decision;
+  decision.outcome = {.seq = Seq(0),
+                      .epoch = create.epoch,
+                      .at = now,
+                      .detail = encode_creation({create.name, members})};
+  decision.events.emplace_back(ConvoCreated{.group_id = create.group_id,
+                                            .creator = command.caller.user,
+                                            .suite = create.suite,
+                                            .name = create.name,
+                                            .epoch = create.epoch,
+                                            .at = now});
+  for (const auto& user : members) {
+    decision.events.emplace_back(MemberAdded{user, user == command.caller.user, Seq(0), now});
+  }
+  if (!command.caller.device.value.empty()) {
+    decision.events.emplace_back(DeviceAdded{command.caller.user, command.caller.device, Seq(0)});
+  }
+
+  // The rest is checked on the conversation as it will be.
+  Conversation created(id_, {});
+  for (const auto& event : decision.events) created.apply(event);
+  Change change;
+  change.command = &command;
+  change.parts = &create.parts;
+  change.now = now;
+  auto rest = created.change_group(change);
+  if (!rest) return std::unexpected(rest.error());
+  for (auto& event : rest->events) {
+    if (auto* recorded = std::get_if<RequestRecorded>(&event)) recorded->outcome = decision.outcome;
+    decision.events.push_back(std::move(event));
+  }
+  return decision;
+}
+
+Result<Decision> Conversation::decide_add(const Command& command, const AddMembers& add,
+                                          Timestamp now) const {
+  if (find_active(command.caller.user) == nullptr) return fail(Errc::not_member);
+  if (add.users.empty() && !add.parts.commit) {
+    return fail(Errc::invalid_request, "didList is empty and there is no commit");
+  }
+  Change change;
+  change.command = &command;
+  change.parts = &add.parts;
+  change.now = now;
+  for (const auto& user : sorted_unique(add.users)) {
+    if (find_active(user) == nullptr) {
+      change.adds.push_back(user);
+      continue;
+    }
+    // A new device of a present user is an Add in MLS and no roster change here; it is known by the
+    // key package the Welcome names.
+    const auto* welcome = add.parts.welcome ? &*add.parts.welcome : nullptr;
+    const bool device_add =
+        add.parts.commit && welcome != nullptr &&
+        std::ranges::any_of(welcome->recipients, [&](const Recipient& r) {
+          return r.user == user && !r.key_package_ref.empty();
+        });
+    if (!device_add) return fail(Errc::already_member);
+  }
+  if (active_count() + change.adds.size() > members_max) return fail(Errc::too_many_members);
+  return change_group(change);
+}
+
+Result<Decision> Conversation::decide_remove(const Command& command, const RemoveMembers& remove,
+                                             Timestamp now) const {
+  const auto* caller = find_active(command.caller.user);
+  if (caller == nullptr) return fail(Errc::not_member);
+  if (!caller->admin) return fail(Errc::not_admin);
+  if (remove.users.empty()) return fail(Errc::invalid_request, "no target");
+  Change change;
+  change.command = &command;
+  change.parts = &remove.parts;
+  change.now = now;
+  for (const auto& user : sorted_unique(remove.users)) {
+    if (user == command.caller.user) return fail(Errc::cannot_remove_self);
+    const auto* target = find(user);
+    if (target == nullptr) return fail(Errc::not_member, "the target is not a member");
+    // Who left already is only taken out of the MLS group by this commit.
+    if (target->active()) change.removes.push_back(user);
+  }
+  return change_group(change);
+}
+
+Result<Decision> Conversation::decide_leave(const Command& command, const LeaveConvo& leave,
+                                            Timestamp now) const {
+  const auto* target = find(leave.target);
+  const bool self = leave.target == command.caller.user;
+  if (self && target != nullptr && target->left) {
+    // DECISIONS 2: a second leave gets the first answer until re-added.
+    return Decision{{}, {target->left->seq, target->left->epoch, target->left->at, {}}};
+  }
+  const auto* caller = find_active(command.caller.user);
+  if (caller == nullptr) return fail(Errc::not_member);
+  if (!self && !caller->admin && command.caller.user != state_.creator) {
+    return fail(Errc::not_admin);
+  }
+  if (target == nullptr) return fail(Errc::not_member, "the target is not a member");
+  Change change;
+  change.command = &command;
+  change.parts = &leave.parts;
+  change.now = now;
+  if (target->active()) change.removes.push_back(leave.target);
+  return change_group(change);
+}
+
+Result<Decision> Conversation::decide_external(const Command& command,
+                                               const ExternalCommit& external,
+                                               Timestamp now) const {
+  // DECISIONS 4: only who is on the roster may come back in by itself.
+  if (find_active(command.caller.user) == nullptr) return fail(Errc::unauthorized);
+  Change change;
+  change.command = &command;
+  change.parts = &external.parts;
+  change.caller_device = command.caller.device;
+  change.now = now;
+  return change_group(change);
+}
+
+Result<void> Conversation::check_parts(const GroupParts& parts) const {
+  if (parts.commit) {
+    if (parts.commit->group_id != state_.group_id) {
+      return fail(Errc::invalid_commit, "the commit belongs to another group");
+    }
+    if (parts.commit->base != state_.epoch) return stale(parts.commit->base);
+  }
+  const Epoch next(state_.epoch.value + (parts.commit ? 1 : 0));
+  if (parts.group_info && (parts.group_info->group_id != state_.group_id ||
+                           parts.group_info->epoch != next)) {
+    return fail(Errc::invalid_group_info, "the GroupInfo is not of the epoch the commit leads to");
+  }
+  for (const auto& use : parts.key_packages) {
+    if (!use.reserved_to_caller) return fail(Errc::key_package_not_found);
+  }
+  return {};
+}
+
+Result<void> Conversation::check_welcome(const Change& change) const {
+  if (!change.parts->welcome) return {};
+  for (const auto& recipient : change.parts->welcome->recipients) {
+    const bool stays = find_active(recipient.user) != nullptr &&
+                       !holds(change.removes, recipient.user);
+    if (!stays && !holds(change.adds, recipient.user)) {
+      return fail(Errc::invalid_request, "the Welcome is for someone who is not being added");
+    }
+  }
+  return {};
+}
+
+std::optional<Did> Conversation::heir(const std::vector<Did>& leaving) const {
+  const Member* oldest = nullptr;
+  for (const auto& member : state_.members) {
+    if (!member.active() || holds(leaving, member.user)) continue;
+    if (member.admin) return std::nullopt;
+    if (oldest == nullptr || member.join_seq < oldest->join_seq) oldest = &member;
+  }
+  if (oldest == nullptr) return std::nullopt;
+  return oldest->user;
+}
+
+Result<Decision> Conversation::change_group(const Change& change) const {
+  const auto& command = *change.command;
+  const auto& parts = *change.parts;
+  if (auto checked = check_parts(parts); !checked) return std::unexpected(checked.error());
+  if (auto checked = check_welcome(change); !checked) return std::unexpected(checked.error());
+
+  Decision decision;
+  const Seq seq(state_.last_seq.value + (parts.commit ? 1 : 0));
+  const Epoch epoch(state_.epoch.value + (parts.commit ? 1 : 0));
+  decision.outcome = {
+      .seq = parts.commit ? seq : Seq(0), .epoch = epoch, .at = change.now, .detail = {}};
+  auto& events = decision.events;
+  if (parts.commit) {
+    events.emplace_back(RowAppended{.seq = seq,
+                                    .epoch = epoch,
+                                    .kind = Kind::commit,
+                                    .id = commit_id(parts.commit->bytes),
+                                    .tag = command.tag,
+                                    .committer = command.caller.user,
+                                    .base = parts.commit->base,
+                                    .at = change.now,
+                                    .bytes = parts.commit->bytes});
+  }
+  for (const auto& user : change.adds) {
+    events.emplace_back(MemberAdded{user, false, seq, change.now});
+  }
+  if (change.caller_device && !change.caller_device->value.empty()) {
+    events.emplace_back(DeviceAdded{command.caller.user, *change.caller_device, seq});
+  }
+  for (const auto& user : change.removes) {
+    events.emplace_back(MemberLeft{user, seq, epoch, change.now});
+  }
+  if (!change.removes.empty()) {
+    if (auto next = heir(change.removes)) {
+      events.emplace_back(AdminPromoted{std::move(*next), change.now});
+    }
+  }
+  if (parts.welcome) {
+    for (const auto& recipient : parts.welcome->recipients) {
+      if (recipient.key_package_ref.empty() || recipient.device.value.empty()) continue;
+      events.emplace_back(DeviceAdded{recipient.user, recipient.device, seq});
+    }
+    events.emplace_back(WelcomeStored{*parts.welcome, epoch, change.now});
+  }
+  if (!parts.key_packages.empty()) {
+    KeyPackagesConsumed consumed{command.caller.user, {}, change.now};
+    for (const auto& use : parts.key_packages) consumed.refs.push_back(use.ref);
+    events.emplace_back(std::move(consumed));
+  }
+  if (parts.group_info) {
+    events.emplace_back(GroupInfoStored{epoch, change.now, parts.group_info->bytes});
+  }
+  record(decision, command);
+  return decision;
+}
+
+std::string encode_creation(const CreationDetail& detail) {
+  // Lines: DIDs hold no line break, so the name, which may, comes last.
+  std::string out = std::to_string(detail.members.size()) + "\n";
+  for (const auto& member : detail.members) out += member.value + "\n";
+  return out + detail.name;
+}
+
+std::optional<CreationDetail> decode_creation(std::string_view text) {
+  auto line = [&text]() -> std::optional<std::string_view> {
+    const auto end = text.find('\n');
+    if (end == std::string_view::npos) return std::nullopt;
+    auto out = text.substr(0, end);
+    text.remove_prefix(end + 1);
+    return out;
+  };
+  auto head = line();
+  if (!head || head->empty() || head->size() > 6) return std::nullopt;
+  if (!std::ranges::all_of(*head, [](char c) { return c >= '0' && c <= '9'; })) {
+    return std::nullopt;
+  }
+  const auto count = std::stoul(std::string(*head));
+  CreationDetail detail;
+  for (std::size_t i = 0; i < count; ++i) {
+    auto member = line();
+    if (!member) return std::nullopt;
+    detail.members.emplace_back(std::string(*member));
+  }
+  detail.name = std::string(text);
+  return detail;
+}
+
+}  // namespace catbird::core

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "base/result.hpp"
+#include "core/types.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+namespace catbird::storage {
+
+struct NewKeyPackage {
+  Bytes ref;
+  Bytes hash;           // SHA-256 of `bytes`
+  std::uint16_t suite = 0;
+  bool last_resort = false;
+  Timestamp not_after;  // DECISIONS 14: the minimum of all that bound it
+  Bytes bytes;          // as uploaded
+};
+enum class PublishResult : std::uint8_t { stored, duplicate, pool_full };
+
+struct ReserveQuery {
+  core::Did caller;
+  core::Did target;
+  std::optional<core::DeviceId> device;  // nothing: one of every device
+  std::uint16_t suite = 0;
+  Timestamp now;
+};
+struct ReservedKeyPackage {
+  core::Did user;
+  core::DeviceId device;
+  std::uint16_t suite = 0;
+  Bytes hash, ref, bytes;
+  bool last_resort = false;
+};
+
+/// Writes outside conversations, inside the lane's transaction: see UserJob. Everything here is
+/// idempotent by nature or by constraint.
+class UserWriter {
+ public:
+  virtual ~UserWriter() = default;
+  /// Stores one package; the same bytes again are `duplicate`; more than
+  /// key_packages_per_device_max unconsumed ones of a device and suite: pool_full.
+  virtual Result<PublishResult> publish(const core::Caller& owner, const NewKeyPackage& package,
+                                        Timestamp now) = 0;
+  /// At most one package per device and suite (RFC 9750 §5.1): the caller's live reservation if
+  /// there is one (K2), else the oldest available unexpired one, which becomes reserved to the
+  /// caller for reservation_ms; a last-resort one only when nothing else is left, never reserved.
+  virtual Result<std::vector<ReservedKeyPackage>> reserve(const ReserveQuery& query) = 0;
+  /// Ends the pending Welcome of this device. False if there is none.
+  virtual Result<bool> confirm_welcome(const core::ConvoId& convo, const core::Caller& device,
+                                       Timestamp now) = 0;
+};
+
+}  // namespace catbird::storage
