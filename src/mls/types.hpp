@@ -2,15 +2,16 @@
 #pragma once
 
 #include "base/bytes.hpp"
+#include "mls/list.hpp"
 
 #include <cstdint>
 #include <optional>
 #include <variant>
-#include <vector>
 
-// The public framing of RFC 9420 as values. Every ByteView points into the buffer that was parsed
-// and lives as long as it: nothing is copied. Numbers a peer may extend (suites, extension,
-// proposal and credential types) stay plain integers, so unknown and GREASE values survive.
+// The public framing of RFC 9420 as values. Every ByteView and List points into the buffer that was
+// parsed and lives as long as it: nothing is copied, and parsing allocates nothing. Numbers a peer
+// may extend (suites, extension, proposal and credential types) stay plain integers, so unknown and
+// GREASE values survive.
 
 namespace catbird::mls {
 
@@ -36,7 +37,7 @@ enum class LeafSource : std::uint8_t { key_package = 1, update = 2, commit = 3 }
 struct Credential {
   std::uint16_t type = 0;
   ByteView identity;
-  std::vector<ByteView> certificates;
+  List<ByteView> certificates;
   ByteView unknown;
 };
 struct Extension {
@@ -44,7 +45,7 @@ struct Extension {
   ByteView data;
 };
 struct Capabilities {
-  std::vector<std::uint16_t> versions, cipher_suites, extensions, proposals, credentials;
+  List<std::uint16_t> versions, cipher_suites, extensions, proposals, credentials;
 };
 struct Lifetime {
   std::uint64_t not_before = 0;  // seconds since 1970
@@ -57,9 +58,9 @@ struct LeafNode {
   Credential credential;
   Capabilities capabilities;
   LeafSource source = LeafSource::key_package;
-  Lifetime lifetime;      // source key_package
-  ByteView parent_hash;   // source commit
-  std::vector<Extension> extensions;
+  Lifetime lifetime;     // source key_package
+  ByteView parent_hash;  // source commit
+  List<Extension> extensions;
   ByteView signature;
   ByteView tbs;
 };
@@ -68,19 +69,20 @@ struct KeyPackage {
   std::uint16_t version = 0, cipher_suite = 0;
   ByteView init_key;
   LeafNode leaf;
-  std::vector<Extension> extensions;
+  List<Extension> extensions;
   ByteView signature;
   ByteView tbs, raw;
 };
 
 struct ParentNode {
   ByteView encryption_key, parent_hash;
-  std::vector<std::uint32_t> unmerged_leaves;
+  List<std::uint32_t> unmerged_leaves;
 };
 using TreeNode = std::variant<LeafNode, ParentNode>;
-/// RFC 9420 §12.4.3.3: optional<Node> ratchet_tree<V>.
+/// RFC 9420 §12.4.3.3: optional<Node> ratchet_tree<V>. Node 2i is leaf i; the last one is not
+/// blank.
 struct RatchetTree {
-  std::vector<std::optional<TreeNode>> nodes;
+  List<std::optional<TreeNode>> nodes;
 };
 
 struct HpkeCiphertext {
@@ -88,43 +90,55 @@ struct HpkeCiphertext {
 };
 struct UpdatePathNode {
   ByteView encryption_key;
-  std::vector<HpkeCiphertext> encrypted_path_secret;
+  List<HpkeCiphertext> encrypted_path_secret;
 };
 struct UpdatePath {
   LeafNode leaf;
-  std::vector<UpdatePathNode> nodes;
+  List<UpdatePathNode> nodes;
 };
 /// RFC 9420 §8.4.
 struct PreSharedKeyId {
   std::uint8_t psk_type = 0;  // 1 external, 2 resumption
   ByteView psk_id;            // external
-  std::uint8_t usage = 0;     // resumption
+  std::uint8_t usage = 0;     // resumption: 1 application, 2 reinit, 3 branch
   ByteView psk_group_id;
   std::uint64_t psk_epoch = 0;
   ByteView nonce;
 };
 
 /// RFC 9420 §12.1.
-struct AddProposal { KeyPackage key_package; };
-struct UpdateProposal { LeafNode leaf; };
-struct RemoveProposal { std::uint32_t removed = 0; };
-struct PskProposal { PreSharedKeyId psk; };
+struct AddProposal {
+  KeyPackage key_package;
+};
+struct UpdateProposal {
+  LeafNode leaf;
+};
+struct RemoveProposal {
+  std::uint32_t removed = 0;
+};
+struct PskProposal {
+  PreSharedKeyId psk;
+};
 struct ReInitProposal {
   ByteView group_id;
   std::uint16_t version = 0, cipher_suite = 0;
-  std::vector<Extension> extensions;
+  List<Extension> extensions;
 };
-struct ExternalInitProposal { ByteView kem_output; };
-struct GroupContextExtensionsProposal { std::vector<Extension> extensions; };
-/// draft-ietf-mls-extensions §6.3, proposal type 0x0003 is unassigned there: see proposal.cpp.
+struct ExternalInitProposal {
+  ByteView kem_output;
+};
+struct GroupContextExtensionsProposal {
+  List<Extension> extensions;
+};
+/// draft-ietf-mls-extensions §6.3: proposal type 0x000a, no body; the sender leaves.
 struct SelfRemoveProposal {};
-using Proposal = std::variant<AddProposal, UpdateProposal, RemoveProposal, PskProposal,
-                              ReInitProposal, ExternalInitProposal,
-                              GroupContextExtensionsProposal, SelfRemoveProposal>;
+using Proposal =
+    std::variant<AddProposal, UpdateProposal, RemoveProposal, PskProposal, ReInitProposal,
+                 ExternalInitProposal, GroupContextExtensionsProposal, SelfRemoveProposal>;
 /// RFC 9420 §12.4: by value, or by reference (the ProposalRef bytes).
 using ProposalOrRef = std::variant<Proposal, ByteView>;
 struct Commit {
-  std::vector<ProposalOrRef> proposals;
+  List<ProposalOrRef> proposals;
   std::optional<UpdatePath> path;
 };
 
@@ -159,21 +173,22 @@ struct EncryptedGroupSecrets {
 /// RFC 9420 §12.4.3.1.
 struct Welcome {
   std::uint16_t cipher_suite = 0;
-  std::vector<EncryptedGroupSecrets> secrets;
+  List<EncryptedGroupSecrets> secrets;
   ByteView encrypted_group_info;
 };
-/// RFC 9420 §8.1.
+/// RFC 9420 §8.1. `raw` is its encoding, which the signatures of members cover (§6.1).
 struct GroupContext {
   std::uint16_t version = 0, cipher_suite = 0;
   ByteView group_id;
   std::uint64_t epoch = 0;
   ByteView tree_hash, confirmed_transcript_hash;
-  std::vector<Extension> extensions;
+  List<Extension> extensions;
+  ByteView raw;
 };
 /// RFC 9420 §12.4.3. `tbs` is GroupInfoTBS.
 struct GroupInfo {
   GroupContext context;
-  std::vector<Extension> extensions;
+  List<Extension> extensions;
   ByteView confirmation_tag;
   std::uint32_t signer = 0;
   ByteView signature;
