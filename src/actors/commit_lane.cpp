@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: MIT
+#include "actors/commit_lane.hpp"
+
+#include "actors/limits.hpp"
+#include "base/check.hpp"
+
+#include <chrono>
+#include <utility>
+
+namespace catbird::actors {
+
+namespace {
+
+std::size_t bytes_of(const storage::WriteSet& set) {
+  std::size_t bytes = 256;  // row overhead
+  for (const auto& event : set.events) {
+    if (const auto* row = std::get_if<core::RowAppended>(&event)) bytes += row->bytes->size();
+    if (const auto* welcome = std::get_if<core::WelcomeStored>(&event)) {
+      bytes += welcome->welcome.bytes->size();
+    }
+    if (const auto* info = std::get_if<core::GroupInfoStored>(&event)) bytes += info->bytes->size();
+  }
+  return bytes;
+}
+
+storage::WriteResult dropped() {
+  storage::WriteResult result;
+  result.status = storage::CommitStatus::fenced;
+  result.error = {Errc::retry, "the activation ended", std::nullopt, 0};
+  return result;
+}
+
+}  // namespace
+
+CommitLane::CommitLane(Executor& own, storage::ConvoStore& store, realtime::LogSink& sink,
+                       obs::Metrics& metrics)
+    : own_(own),
+      store_(store),
+      sink_(sink),
+      transaction_seconds_(metrics.histogram("database_query_duration_seconds",
+                                             "Duration of a database operation",
+                                             "operation=commit")),
+      transactions_(metrics.counter("database_queries_total", "Database operations",
+                                    "operation=commit")),
+      writes_(metrics.counter("database_write_sets_total", "Write sets handed to the store")) {}
+
+void CommitLane::submit(SetEntry entry) {
+  const std::lock_guard lock(mutex_);
+  sets_.push_back(std::move(entry));
+  wake_locked();
+}
+
+void CommitLane::submit(JobEntry entry) {
+  const std::lock_guard lock(mutex_);
+  jobs_.push_back(std::move(entry));
+  wake_locked();
+}
+
+void CommitLane::draw_fence(Executor& home,
+                            std::move_only_function<void(Result<core::Fence>)> done) {
+  own_.post([this, &home, done = std::move(done)]() mutable {
+    home.post([fence = store_.draw_fence(), done = std::move(done)]() mutable {
+      done(std::move(fence));
+    });
+  });
+}
+
+void CommitLane::wake_locked() {
+  if (scheduled_) return;
+  scheduled_ = true;
+  own_.post([this] { run(); });
+}
+
+CommitLane::Batch CommitLane::take_locked() {
+  Batch batch;
+  std::size_t bytes = 0;
+  while (!sets_.empty() && batch.sets.size() < lane_batch_sets_max) {
+    const auto size = bytes_of(sets_.front().set);
+    if (!batch.sets.empty() && bytes + size > lane_batch_bytes_max) break;
+    bytes += size;
+    batch.sets.push_back(std::move(sets_.front()));
+    sets_.pop_front();
+  }
+  while (!jobs_.empty() && batch.jobs.size() < lane_batch_sets_max) {
+    batch.jobs.push_back(std::move(jobs_.front()));
+    jobs_.pop_front();
+  }
+  return batch;
+}
+
+void CommitLane::run() {
+  Batch batch;
+  {
+    const std::lock_guard lock(mutex_);
+    batch = take_locked();
+  }
+  write(batch);
+  bool more = false;
+  {
+    const std::lock_guard lock(mutex_);
+    more = !sets_.empty() || !jobs_.empty();
+    scheduled_ = more;
+  }
+  if (more) {
+    own_.post([this] { run(); });
+  } else {
+    store_.idle();
+  }
+}
+
+void CommitLane::write(Batch& batch) {
+  const auto began = std::chrono::steady_clock::now();
+  std::vector<storage::WriteSet> sets;
+  std::vector<std::size_t> sent;  // index in batch.sets of each set that goes to the store
+  std::vector<storage::WriteResult> results(batch.sets.size());
+  for (std::size_t i = 0; i < batch.sets.size(); ++i) {
+    if (!batch.sets[i].activation->alive.load(std::memory_order_acquire)) {
+      results[i] = dropped();
+      continue;
+    }
+    sent.push_back(i);
+    sets.push_back(std::move(batch.sets[i].set));
+  }
+  std::vector<storage::UserJob> jobs;
+  for (auto& job : batch.jobs) jobs.push_back(job.job);
+
+  std::vector<storage::UserResult> job_results;
+  if (!sets.empty() || !jobs.empty()) {
+    auto outcome = store_.commit(sets, jobs);
+    CATBIRD_CHECK(outcome.sets.size() == sets.size() && outcome.jobs.size() == jobs.size());
+    publish(sets, outcome.sets);
+    for (std::size_t i = 0; i < sent.size(); ++i) {
+      if (outcome.sets[i].status != storage::CommitStatus::committed) {
+        batch.sets[sent[i]].activation->alive.store(false, std::memory_order_release);
+      }
+      results[sent[i]] = std::move(outcome.sets[i]);
+    }
+    job_results = std::move(outcome.jobs);
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
+    transaction_seconds_.observe(took.count());
+    transactions_.add();
+    writes_.add(static_cast<double>(sets.size() + jobs.size()));
+  }
+  settle(batch, std::move(results), std::move(job_results));
+}
+
+void CommitLane::publish(const std::vector<storage::WriteSet>& sets,
+                         const std::vector<storage::WriteResult>& results) {
+  std::vector<realtime::LogEvent> live;
+  bool unsure = false;
+  for (std::size_t i = 0; i < sets.size(); ++i) {
+    if (results[i].status == storage::CommitStatus::unknown) unsure = true;
+    if (results[i].status != storage::CommitStatus::committed) continue;
+    auto position = results[i].first_position;
+    for (const auto& event : sets[i].events) {
+      if (const auto* row = std::get_if<core::RowAppended>(&event)) {
+        live.emplace_back(realtime::LiveRow{.convo = sets[i].convo,
+                                            .position = position++,
+                                            .seq = row->seq,
+                                            .epoch = row->epoch,
+                                            .kind = row->kind,
+                                            .id = row->id,
+                                            .at = row->at,
+                                            .bytes = row->bytes});
+      } else if (const auto* added = std::get_if<core::MemberAdded>(&event)) {
+        live.emplace_back(realtime::RosterChange{sets[i].convo, added->user, true});
+      } else if (const auto* left = std::get_if<core::MemberLeft>(&event)) {
+        live.emplace_back(realtime::RosterChange{sets[i].convo, left->user, false});
+      }
+    }
+  }
+  if (!live.empty()) sink_.publish(std::move(live));
+  if (unsure) sink_.resync();
+}
+
+void CommitLane::settle(Batch& batch, std::vector<storage::WriteResult> sets,
+                        std::vector<storage::UserResult> jobs) {
+  // One post per home and batch: a wake-up costs more than a completion. In the order first met,
+  // so that a simulated run does not depend on addresses.
+  std::vector<std::pair<Executor*, std::vector<Task>>> homes;
+  auto tasks_of = [&homes](Executor* home) -> std::vector<Task>& {
+    for (auto& [known, tasks] : homes) {
+      if (known == home) return tasks;
+    }
+    return homes.emplace_back(home, std::vector<Task>{}).second;
+  };
+  for (std::size_t i = 0; i < batch.sets.size(); ++i) {
+    auto& entry = batch.sets[i];
+    tasks_of(entry.home).emplace_back(
+        [done = std::move(entry.done), result = std::move(sets[i])]() mutable {
+          done(std::move(result));
+        });
+  }
+  for (std::size_t i = 0; i < batch.jobs.size(); ++i) {
+    auto& entry = batch.jobs[i];
+    tasks_of(entry.home).emplace_back(
+        [done = std::move(entry.done), result = std::move(jobs[i])]() mutable {
+          done(std::move(result));
+        });
+  }
+  for (auto& [home, tasks] : homes) {
+    home->post([mine = std::move(tasks)]() mutable {
+      for (auto& task : mine) task();
+    });
+  }
+}
+
+}  // namespace catbird::actors

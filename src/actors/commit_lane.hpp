@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "actors/executor.hpp"
+#include "obs/metrics.hpp"
+#include "realtime/log_sink.hpp"
+#include "storage/convo_store.hpp"
+
+#include <atomic>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+namespace catbird::actors {
+
+/// One life of an actor in memory. The lane ends it the moment one of its write sets is not
+/// committed, so that nothing decided on top of it can follow. Shared by the actor and the lane,
+/// which outlive each other in either order.
+struct Activation {
+  std::atomic<bool> alive{true};
+};
+
+/// Owns the only write connection of its store; at most one transaction is in flight. Whatever is
+/// pending when the previous transaction returns goes into the next one (group commit without a
+/// timer). submit() may be called from any thread; `done` runs on `home`, in submission order per
+/// home.
+class CommitLane {
+ public:
+  struct SetEntry {
+    storage::WriteSet set;
+    std::shared_ptr<Activation> activation;
+    Executor* home = nullptr;
+    std::move_only_function<void(storage::WriteResult)> done;
+  };
+  struct JobEntry {
+    storage::UserJob job;
+    Executor* home = nullptr;
+    std::move_only_function<void(storage::UserResult)> done;
+  };
+
+  /// `own` runs the blocking transactions. All references must outlive the lane's last task.
+  CommitLane(Executor& own, storage::ConvoStore& store, realtime::LogSink& sink,
+             obs::Metrics& metrics);
+
+  void submit(SetEntry entry);
+  void submit(JobEntry entry);
+  /// Draws a new fence behind everything already submitted (only when the process lost its own).
+  void draw_fence(Executor& home, std::move_only_function<void(Result<core::Fence>)> done);
+
+ private:
+  struct Batch {
+    std::vector<SetEntry> sets;
+    std::vector<JobEntry> jobs;
+  };
+
+  void wake_locked();
+  void run();
+  Batch take_locked();
+  void write(Batch& batch);
+  void publish(const std::vector<storage::WriteSet>& sets,
+               const std::vector<storage::WriteResult>& results);
+  static void settle(Batch& batch, std::vector<storage::WriteResult> sets,
+                     std::vector<storage::UserResult> jobs);
+
+  Executor& own_;
+  storage::ConvoStore& store_;
+  realtime::LogSink& sink_;
+  obs::Histogram& transaction_seconds_;
+  obs::Counter& transactions_;
+  obs::Counter& writes_;
+
+  std::mutex mutex_;
+  std::deque<SetEntry> sets_;
+  std::deque<JobEntry> jobs_;
+  bool scheduled_ = false;
+};
+
+}  // namespace catbird::actors

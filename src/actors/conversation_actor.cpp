@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: MIT
+#include "actors/conversation_actor.hpp"
+
+#include "actors/limits.hpp"
+#include "base/check.hpp"
+#include "core/limits.hpp"
+#include "obs/log.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace catbird::actors {
+
+namespace {
+constexpr std::string_view log_target = "catbird_server::actors::conversation";
+}
+
+ConversationActor::ConversationActor(core::ConvoId id, Executor& own, Engine& engine,
+                                     std::move_only_function<void()> changed)
+    : id_(std::move(id)),
+      own_(own),
+      engine_(engine),
+      changed_(std::move(changed)),
+      last_used_(own.now()) {}
+
+ConversationActor::~ConversationActor() {
+  if (activation_) activation_->alive.store(false, std::memory_order_release);
+}
+
+bool ConversationActor::settled() const {
+  return mailbox_.empty() && gate_.empty() && reads_open_ == 0 && !scheduled_ &&
+         (state_ == State::ready || state_ == State::cold);
+}
+
+void ConversationActor::deliver(Letter letter) {
+  last_used_ = own_.now();
+  if (mailbox_.size() + gate_.size() >= mailbox_letters_max ||
+      (mailbox_bytes_ + letter.bytes > mailbox_bytes_max && !mailbox_.empty()) ||
+      engine_.mailbox_bytes.load() + letter.bytes > mailboxes_bytes_max) {
+    engine_.metrics.mailbox_full.add();
+    letter.refuse({Errc::overloaded, "this conversation is busy", std::nullopt, 0});
+    return;
+  }
+  letter.arrived = last_used_;
+  mailbox_bytes_ += letter.bytes;
+  engine_.mailbox_bytes += letter.bytes;
+  ++engine_.letters;
+  mailbox_.push_back(std::move(letter));
+  if (state_ == State::cold) {
+    load();
+  } else {
+    schedule();
+  }
+}
+
+void ConversationActor::schedule() {
+  if (scheduled_ || state_ != State::ready || mailbox_.empty()) return;
+  scheduled_ = true;
+  own_.post([this] {
+    scheduled_ = false;
+    turn();
+  });
+}
+
+void ConversationActor::turn() {
+  const auto began = own_.now();
+  for (std::size_t handled = 0; handled < turn_letters_max && state_ == State::ready; ++handled) {
+    if (mailbox_.empty()) break;
+    // Fair to the other conversations of this worker.
+    if (own_.now() - began > turn_time_max) break;
+    if (needs_keys(mailbox_.front())) {
+      load_keys();
+      break;
+    }
+    auto letter = std::move(mailbox_.front());
+    mailbox_.pop_front();
+    mailbox_bytes_ -= letter.bytes;
+    engine_.mailbox_bytes -= letter.bytes;
+    if (!expired(letter)) handle(std::move(letter));
+  }
+  schedule();
+  if (absent()) changed_();
+}
+
+bool ConversationActor::expired(Letter& letter) {
+  if (letter.deadline > own_.now()) return false;
+  engine_.metrics.drops_deadline.add();
+  letter.refuse({Errc::deadline, "not started in time", std::nullopt, 0});
+  answered(letter);
+  return true;
+}
+
+bool ConversationActor::needs_keys(const Letter& letter) const {
+  const auto* command = std::get_if<CommandLetter>(&letter.what);
+  return command != nullptr && !keys_ready_ && head_.exists() &&
+         core::Conversation::is_keyed(command->command);
+}
+
+void ConversationActor::handle(Letter letter) {
+  if (std::holds_alternative<CommandLetter>(letter.what)) {
+    handle_command(std::move(letter));
+  } else {
+    handle_access(std::move(letter));
+  }
+}
+
+void ConversationActor::handle_command(Letter letter) {
+  const auto& command = std::get<CommandLetter>(letter.what).command;
+  auto decision = head_.decide(command, engine_.clock.now());
+  Place place{.letter = std::move(letter),
+              .answer = core::Outcome{},
+              .decided = own_.now()};
+  if (!decision) {
+    if (decision.error().code == Errc::epoch_mismatch) engine_.metrics.epoch_conflicts.add();
+    const auto& kept = std::get<CommandLetter>(place.letter.what).command;
+    place.lookup = kept.key.has_value() ||
+                   (core::Conversation::is_keyed(kept) && !head_.keys().complete());
+    place.answer = std::unexpected(decision.error());
+  } else {
+    place.answer = decision->outcome;
+    if (!decision->events.empty()) {
+      submit(std::move(place), std::move(*decision));
+      return;
+    }
+  }
+  // Decided on the head, which may not be stored yet: a 409 that names epoch 6 must not be seen
+  // before epoch 6 is durable.
+  gate_.push_back(std::move(place));
+  open_gate();
+}
+
+void ConversationActor::handle_access(Letter letter) {
+  auto& access = std::get<AccessLetter>(letter.what);
+  if (roster_writes_open_ > 0) {
+    // The head's roster is ahead of the store: wait until it is not.
+    gate_.push_back({.letter = std::move(letter), .answer = core::Outcome{}, .decided = own_.now()});
+    return;
+  }
+  auto result = head_.access(access.user);
+  if (result) result = durable_access(*result);
+  observe(letter, letter.arrived);
+  access.reply(std::move(result));
+  answered(letter);
+}
+
+core::Access ConversationActor::durable_access(core::Access access) const {
+  access.last_seq = durable_seq_;
+  access.epoch = durable_epoch_;
+  access.until = std::min(access.until, durable_seq_);
+  return access;
+}
+
+void ConversationActor::submit(Place place, core::Decision decision) {
+  storage::WriteSet set;
+  set.convo = id_;
+  set.row = row_;
+  set.creates = !head_.exists();
+  set.seen = seen_;
+  set.fence = core::Fence(engine_.fence.load());
+  set.version = version_;
+  set.last_seq = head_.last_seq();
+  set.epoch = head_.epoch();
+  for (const auto& event : decision.events) {
+    head_.apply(event);
+    place.changes_roster |= std::holds_alternative<core::MemberAdded>(event) ||
+                            std::holds_alternative<core::MemberLeft>(event);
+  }
+  set.new_last_seq = head_.last_seq();
+  set.new_epoch = head_.epoch();
+  set.events = std::move(decision.events);
+  if (set.creates) keys_ready_ = true;  // a new conversation has no keys but those it made
+  seen_ = set.fence;
+  version_ = core::Version(version_.value + 1);
+
+  place.writes = true;
+  place.last_seq = head_.last_seq();
+  place.epoch = head_.epoch();
+  ++writes_open_;
+  if (place.changes_roster) ++roster_writes_open_;
+  gate_.push_back(std::move(place));
+  engine_.lane.submit({.set = std::move(set),
+                       .activation = activation_,
+                       .home = &own_,
+                       .done = [this, number = activation_number_](storage::WriteResult result) {
+                         settle(number, std::move(result));
+                       }});
+}
+
+void ConversationActor::observe(const Letter& letter, Instant since) {
+  const auto* command = std::get_if<CommandLetter>(&letter.what);
+  const auto index = command != nullptr ? command->command.what.index() : 8;
+  engine_.metrics.message_seconds[index]->observe(
+      std::chrono::duration<double>(own_.now() - since).count());
+}
+
+void ConversationActor::answered(Letter&) { --engine_.letters; }
+
+std::size_t ConversationActor::bytes() const {
+  std::size_t bytes = sizeof(*this) + id_.value.capacity();
+  for (const auto& member : head_.state().members) {
+    bytes += sizeof(member) + member.user.value.capacity();
+    for (const auto& device : member.devices) bytes += sizeof(device) + device.value.capacity();
+  }
+  constexpr std::size_t bytes_per_key = 320;  // map node, two strings, outcome
+  return bytes + head_.keys().size() * bytes_per_key + mailbox_bytes_;
+}
+
+void ConversationActor::drop_keys() {
+  if (!keys_ready_ || !head_.exists() || !settled()) return;
+  head_.keys().clear();
+  keys_ready_ = false;
+}
+
+void ConversationActor::audit(std::move_only_function<void(bool)> done) {
+  CATBIRD_CHECK(settled());
+  if (state_ == State::cold || !head_.exists()) {
+    done(true);
+    return;
+  }
+  ++reads_open_;
+  engine_.readers.run([this, number = activation_number_,
+                       done = std::move(done)](storage::Reader& reader) mutable {
+    own_.post([this, number, result = reader.load(id_), done = std::move(done)]() mutable {
+      --reads_open_;
+      if (number != activation_number_ || !settled()) {
+        schedule();
+        done(false);
+        return;
+      }
+      const bool same = result && result->version == version_ &&
+                        result->fence == seen_ && result->state.last_seq == head_.last_seq() &&
+                        result->state.epoch == head_.epoch();
+      if (result && !same) {
+        engine_.metrics.audit_mismatches.add();
+        obs::log(obs::Level::error, log_target, "actor state differs from the stored row",
+                 {{"convo", obs::log_id(id_.value)}});
+      }
+      done(true);
+    });
+  });
+}
+
+}  // namespace catbird::actors

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "actors/engine.hpp"
+#include "actors/letter.hpp"
+#include "core/conversation.hpp"
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+
+namespace catbird::actors {
+
+/// Owns one conversation: decides its commands strictly one after another on the speculative head,
+/// hands each write to the lane, and holds every answer behind the gate until what it depends on is
+/// durable. When a write is not committed the head is thrown away and the store is read again
+/// before the next decision (O8).
+///
+/// Lives on one worker: every member function runs there, and every callback it starts comes back
+/// there. The registry destroys it only when settled() (or when the process ends).
+class ConversationActor {
+ public:
+  /// `changed` is called when the actor is absent() or ended: the registry posts a look at it.
+  ConversationActor(core::ConvoId id, Executor& own, Engine& engine,
+                    std::move_only_function<void()> changed);
+  ~ConversationActor();
+
+  ConversationActor(const ConversationActor&) = delete;
+  ConversationActor& operator=(const ConversationActor&) = delete;
+
+  /// Queues a letter; a full mailbox answers `overloaded` at once.
+  void deliver(Letter letter);
+
+  /// Nothing waits, nothing is in flight: may be destroyed.
+  bool settled() const;
+  /// Settled and without a conversation in the store: not worth keeping.
+  bool absent() const { return state_ == State::ready && !head_.exists() && settled(); }
+  Instant last_used() const { return last_used_; }
+  std::size_t bytes() const;
+  /// Forgets the key window of an idle actor (DECISIONS 10).
+  void drop_keys();
+  /// Compares memory with the store before passivation; `done(true)` if they agree and the actor is
+  /// still settled. A disagreement is counted and ends the activation all the same.
+  void audit(std::move_only_function<void(bool)> done);
+
+  const core::ConvoId& id() const { return id_; }
+
+ private:
+  enum class State : std::uint8_t { cold, loading, loading_keys, waiting, ready };
+
+  /// One place behind the gate, in decision order.
+  struct Place {
+    Letter letter;
+    Result<core::Outcome> answer;
+    bool writes = false;
+    bool changes_roster = false;
+    bool lookup = false;         // a refusal that the store must confirm (DECISIONS 1)
+    core::Seq last_seq{};        // after it, for the durable mark
+    core::Epoch epoch{};
+    Instant decided{};
+  };
+
+  void load();
+  void loaded(std::uint64_t activation, Result<storage::Loaded> result);
+  void load_keys();
+  void keys_loaded(std::uint64_t activation, Result<storage::Reader::Keys> result);
+  void retry_load();
+
+  void schedule();
+  void turn();
+  bool expired(Letter& letter);
+  bool needs_keys(const Letter& letter) const;
+  void handle(Letter letter);
+  void handle_command(Letter letter);
+  void handle_access(Letter letter);
+  void submit(Place place, core::Decision decision);
+
+  void settle(std::uint64_t activation, storage::WriteResult result);
+  void open_gate();
+  void give(Place place);
+  void confirm_refusal(Place place);
+
+  void fail_activation(storage::WriteResult result);
+  void resolve_rejected(Place place, Error error);
+  void requeue(std::deque<Place> places);
+  void end_activation();
+  void renew_fence();
+
+  void answered(Letter& letter);
+  core::Access durable_access(core::Access access) const;
+  void observe(const Letter& letter, Instant since);
+
+  const core::ConvoId id_;
+  Executor& own_;
+  Engine& engine_;
+  std::move_only_function<void()> changed_;
+
+  State state_ = State::cold;
+  std::deque<Letter> mailbox_;
+  std::size_t mailbox_bytes_ = 0;
+  std::deque<Place> gate_;
+  std::size_t writes_open_ = 0;
+  std::size_t roster_writes_open_ = 0;
+  std::size_t reads_open_ = 0;
+  bool scheduled_ = false;
+  Instant last_used_{};
+
+  // One activation.
+  std::uint64_t activation_number_ = 0;
+  std::shared_ptr<Activation> activation_;
+  core::Conversation head_;
+  bool keys_ready_ = false;
+  storage::RowHandle row_ = 0;
+  core::Fence seen_;
+  core::Version version_;
+  core::Seq durable_seq_;
+  core::Epoch durable_epoch_;
+
+  std::uint32_t failures_ = 0;  // in a row, for the back-off
+};
+
+}  // namespace catbird::actors

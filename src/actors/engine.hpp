@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "actors/commit_lane.hpp"
+#include "actors/executor.hpp"
+#include "actors/readers.hpp"
+#include "base/time.hpp"
+#include "core/types.hpp"
+#include "obs/metrics.hpp"
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+
+namespace catbird::actors {
+
+/// The actor metrics of the predecessor (docs/operations.md), counted for real.
+struct ActorMetrics {
+  explicit ActorMetrics(obs::Metrics& metrics);
+
+  obs::Metrics& registry;
+  obs::Counter& spawns;
+  obs::Counter& stops_idle;
+  obs::Counter& stops_absent;
+  obs::Counter& stops_memory;
+  obs::Counter& restarts_fenced;
+  obs::Counter& restarts_rejected;
+  obs::Counter& restarts_failed;
+  obs::Counter& restarts_unknown;
+  obs::Counter& restarts_load;
+  obs::Gauge& mailbox_depth;
+  obs::Counter& mailbox_full;
+  obs::Counter& drops_deadline;
+  obs::Counter& quarantined;
+  obs::Counter& audit_mismatches;
+  obs::Counter& epoch_conflicts;
+  obs::Histogram& epoch_increment_seconds;
+  /// By message_type, in the order of core::Command::what, then GetAccess.
+  std::array<obs::Histogram*, 9> message_seconds{};
+};
+
+/// What every actor of a process uses. Built by app/ (or a simulator); outlives all actors.
+struct Engine {
+  CommitLane& lane;
+  Readers& readers;
+  const Clock& clock;
+  ActorMetrics& metrics;
+  std::atomic<std::uint64_t> fence;         // this process's; replaced only when it was lost
+  std::atomic<std::size_t> mailbox_bytes{0};  // over all mailboxes
+  std::atomic<std::size_t> letters{0};        // waiting or unanswered, over all actors
+  std::atomic<std::size_t> active_actors{0};
+  std::chrono::seconds idle_timeout{3600};  // ACTOR_IDLE_TIMEOUT_SECONDS
+  std::size_t actor_bytes_max = std::size_t{1024} * 1024 * 1024;  // over all workers
+  bool convo_labels = false;                // METRICS_CONVO_LABELS
+};
+
+}  // namespace catbird::actors

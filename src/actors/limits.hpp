@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+// The engine's limits (design/engine.md, DECISIONS 9), by name.
+
+namespace catbird::actors {
+
+inline constexpr std::size_t mailbox_letters_max = 256;
+inline constexpr std::size_t mailbox_bytes_max = 8 * 1024 * 1024;
+inline constexpr std::size_t mailboxes_bytes_max = 256 * 1024 * 1024;
+inline constexpr std::size_t turn_letters_max = 64;
+inline constexpr std::chrono::microseconds turn_time_max{2'000};
+inline constexpr std::size_t lane_batch_sets_max = 256;
+inline constexpr std::size_t lane_batch_bytes_max = 1024 * 1024;  // one larger item may ride along
+inline constexpr std::chrono::milliseconds reload_delay_min{50};
+inline constexpr std::chrono::milliseconds reload_delay_max{5'000};
+/// A command that broke this many activations in a row is quarantined.
+inline constexpr std::uint32_t letter_attempts_max = 3;
+/// A command that was decided this often on heads that did not hold answers `retry`.
+inline constexpr std::uint32_t letter_decisions_max = 8;
+inline constexpr std::chrono::seconds key_window_idle{60};
+inline constexpr std::chrono::seconds sweep_interval_max{15};
+
+}  // namespace catbird::actors

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: MIT
+#include "realtime/hub.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace catbird::realtime {
+
+namespace {
+
+void erase_one(std::unordered_map<std::string, std::vector<Subscription*>>& index,
+               const std::string& key, Subscription* subscription) {
+  auto it = index.find(key);
+  if (it == index.end()) return;
+  std::erase(it->second, subscription);
+  if (it->second.empty()) index.erase(it);
+}
+
+std::size_t bytes_of(const LogEvent& event) {
+  constexpr std::size_t overhead = 256;
+  const auto* row = std::get_if<LiveRow>(&event);
+  return overhead + (row != nullptr ? row->bytes->size() : 0);
+}
+
+}  // namespace
+
+Subscription::Subscription(Hub& hub, core::Did user, std::optional<core::ConvoId> only)
+    : hub_(hub), user_(std::move(user)), only_(std::move(only)) {}
+
+Subscription::~Subscription() { hub_.drop(*this); }
+
+Delivery Subscription::take() {
+  const std::lock_guard lock(hub_.mutex_);
+  bytes_ = 0;
+  return std::exchange(news_, {});
+}
+
+void Subscription::wait(std::move_only_function<void()> ready) {
+  {
+    const std::lock_guard lock(hub_.mutex_);
+    if (!has_news()) {
+      ready_ = std::move(ready);
+      return;
+    }
+  }
+  ready();
+}
+
+Hub::Hub(HubLimits limits, obs::Metrics& metrics)
+    : limits_(limits),
+      active_(metrics.gauge("active_sse_connections", "Open event streams")),
+      overflows_(metrics.counter("realtime_overflows_total",
+                                 "Event streams whose reader did not keep up")) {}
+
+std::unique_ptr<Subscription> Hub::subscribe(const core::Did& user,
+                                             const std::vector<core::ConvoId>& convos,
+                                             std::optional<core::ConvoId> only) {
+  std::unique_ptr<Subscription> subscription(new Subscription(*this, user, std::move(only)));
+  const std::lock_guard lock(mutex_);
+  auto& mine = by_user_[user.value];
+  if (mine.size() >= limits_.subscriptions_per_user_max) {
+    return nullptr;  // drop() finds nothing to undo
+  }
+  mine.push_back(subscription.get());
+  for (const auto& convo : convos) add_locked(*subscription, convo);
+  active_.add(1);
+  return subscription;
+}
+
+void Hub::follow(Subscription& subscription, const std::vector<core::ConvoId>& convos) {
+  const std::lock_guard lock(mutex_);
+  for (const auto& convo : convos) add_locked(subscription, convo);
+}
+
+void Hub::add_locked(Subscription& subscription, const core::ConvoId& convo) {
+  if (subscription.convos_.insert(convo.value).second) {
+    by_convo_[convo.value].push_back(&subscription);
+  }
+}
+
+void Hub::drop(Subscription& subscription) {
+  const std::lock_guard lock(mutex_);
+  auto it = by_user_.find(subscription.user_.value);
+  if (it == by_user_.end() || std::ranges::find(it->second, &subscription) == it->second.end()) return;
+  erase_one(by_user_, subscription.user_.value, &subscription);
+  for (const auto& convo : subscription.convos_) erase_one(by_convo_, convo, &subscription);
+  active_.add(-1);
+}
+
+void Hub::push_locked(Subscription& subscription, const LogEvent& event,
+                      std::vector<std::move_only_function<void()>>& wake) {
+  auto& news = subscription.news_;
+  if (!news.overflowed) {
+    const auto size = bytes_of(event);
+    if (news.events.size() >= limits_.queue_events_max ||
+        (subscription.bytes_ + size > limits_.queue_bytes_max && !news.events.empty())) {
+      news.overflowed = true;
+      news.events.clear();
+      subscription.bytes_ = 0;
+      overflows_.add();
+    } else {
+      news.events.push_back(event);
+      subscription.bytes_ += size;
+    }
+  }
+  if (subscription.ready_) wake.push_back(std::exchange(subscription.ready_, nullptr));
+}
+
+void Hub::publish(std::vector<LogEvent> events) {
+  std::vector<std::move_only_function<void()>> wake;
+  {
+    const std::lock_guard lock(mutex_);
+    if (by_user_.empty()) return;
+    for (const auto& event : events) {
+      if (const auto* row = std::get_if<LiveRow>(&event)) {
+        auto it = by_convo_.find(row->convo.value);
+        if (it == by_convo_.end()) continue;
+        for (auto* subscription : it->second) push_locked(*subscription, event, wake);
+        continue;
+      }
+      const auto& change = std::get<RosterChange>(event);
+      auto it = by_user_.find(change.user.value);
+      if (it == by_user_.end()) continue;
+      for (auto* subscription : it->second) {
+        const bool follows = subscription->convos_.contains(change.convo.value);
+        if (change.joined && !subscription->only_) add_locked(*subscription, change.convo);
+        if (follows || !subscription->only_) push_locked(*subscription, event, wake);
+        if (!change.joined && follows) {
+          // Nothing later leaves the server, whatever the reader still has queued (A2).
+          subscription->convos_.erase(change.convo.value);
+          erase_one(by_convo_, change.convo.value, subscription);
+        }
+      }
+    }
+  }
+  for (auto& ready : wake) ready();
+}
+
+void Hub::resync() {
+  std::vector<std::move_only_function<void()>> wake;
+  {
+    const std::lock_guard lock(mutex_);
+    for (auto& [user, subscriptions] : by_user_) {
+      for (auto* subscription : subscriptions) {
+        subscription->news_.resync = true;
+        if (subscription->ready_) wake.push_back(std::exchange(subscription->ready_, nullptr));
+      }
+    }
+  }
+  for (auto& ready : wake) ready();
+}
+
+std::size_t Hub::subscriptions() const {
+  const std::lock_guard lock(mutex_);
+  std::size_t count = 0;
+  for (const auto& [user, subscriptions] : by_user_) count += subscriptions.size();
+  return count;
+}
+
+}  // namespace catbird::realtime

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "obs/metrics.hpp"
+#include "realtime/log_sink.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+namespace catbird::realtime {
+
+struct HubLimits {
+  std::size_t queue_events_max = 5000;                // SSE_BUFFER_SIZE
+  std::size_t queue_bytes_max = 8 * 1024 * 1024;      // per subscription
+  std::size_t subscriptions_per_user_max = 20;
+};
+
+/// What a subscription has to say when asked.
+struct Delivery {
+  std::vector<LogEvent> events;  // in commit order
+  bool overflowed = false;       // events were lost since the last take(): read the store
+  bool resync = false;           // rows may exist that were never published: read the store
+};
+
+class Hub;
+
+/// One listener. take() and wait() are for its owner only; its callback runs on the lane's thread.
+class Subscription {
+ public:
+  ~Subscription();
+  Subscription(const Subscription&) = delete;
+  Subscription& operator=(const Subscription&) = delete;
+
+  Delivery take();
+  /// Calls `ready` once, as soon as take() has something: at once if it already has.
+  void wait(std::move_only_function<void()> ready);
+
+ private:
+  friend class Hub;
+  Subscription(Hub& hub, core::Did user, std::optional<core::ConvoId> only);
+  bool has_news() const {
+    return !news_.events.empty() || news_.overflowed || news_.resync;
+  }
+
+  Hub& hub_;
+  const core::Did user_;
+  const std::optional<core::ConvoId> only_;
+  std::unordered_set<std::string> convos_;  // guarded by the hub's mutex, as is all below
+  Delivery news_;
+  std::size_t bytes_ = 0;
+  std::move_only_function<void()> ready_;
+};
+
+/// Who is listening. publish() appends to bounded queues in commit order; a subscription that does
+/// not keep up is told, never silently skipped. Outlives its subscriptions.
+class Hub final : public LogSink {
+ public:
+  Hub(HubLimits limits, obs::Metrics& metrics);
+
+  /// Rows of `convos` (all of them the user may read now); with `only` set the set never grows,
+  /// else conversations the user joins later come in by themselves. Nothing if the user has too
+  /// many subscriptions. Subscribe first, then read the store: what is durable before is there,
+  /// what comes after arrives here.
+  std::unique_ptr<Subscription> subscribe(const core::Did& user,
+                                          const std::vector<core::ConvoId>& convos,
+                                          std::optional<core::ConvoId> only);
+  /// For a user-wide subscription whose conversations were read after subscribing.
+  void follow(Subscription& subscription, const std::vector<core::ConvoId>& convos);
+
+  void publish(std::vector<LogEvent> events) override;
+  void resync() override;
+  std::size_t subscriptions() const;
+
+ private:
+  friend class Subscription;
+
+  void drop(Subscription& subscription);
+  void add_locked(Subscription& subscription, const core::ConvoId& convo);
+  void push_locked(Subscription& subscription, const LogEvent& event,
+                   std::vector<std::move_only_function<void()>>& wake);
+
+  const HubLimits limits_;
+  obs::Gauge& active_;
+  obs::Counter& overflows_;
+  mutable std::mutex mutex_;
+  std::unordered_map<std::string, std::vector<Subscription*>> by_convo_;
+  std::unordered_map<std::string, std::vector<Subscription*>> by_user_;
+};
+
+}  // namespace catbird::realtime
