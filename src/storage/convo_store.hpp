@@ -26,12 +26,12 @@ using RowHandle = std::int64_t;
 struct WriteSet {
   core::ConvoId convo;
   RowHandle row = 0;
-  bool creates = false;           // the conversation must not exist yet
-  core::Fence seen;               // owner_fence as loaded (or as this activation last wrote)
-  core::Fence fence;              // ours; written, and never lower than `seen`
-  core::Version version;          // expected; becomes version + 1
-  core::Seq last_seq;             // expected N
-  core::Epoch epoch;              // expected
+  bool creates = false;   // the conversation must not exist yet
+  core::Fence seen;       // owner_fence as loaded (or as this activation last wrote)
+  core::Fence fence;      // ours; written, and never lower than `seen`
+  core::Version version;  // expected; becomes version + 1
+  core::Seq last_seq;     // expected N
+  core::Epoch epoch;      // expected
   core::Seq new_last_seq;
   core::Epoch new_epoch;
   std::vector<core::Event> events;  // in decision order
@@ -39,7 +39,8 @@ struct WriteSet {
 
 enum class CommitStatus : std::uint8_t {
   committed,  // durable
-  fenced,     // the row was not as expected: someone else wrote, or an earlier set of this batch failed
+  fenced,     // the row was not as expected: someone else wrote, or an earlier set of this batch
+              // failed
   rejected,   // a constraint refused this set alone; `error` says which rule
   failed,     // definitely not written (error before COMMIT was sent)
   unknown,    // COMMIT was sent and its result is not known
@@ -47,8 +48,8 @@ enum class CommitStatus : std::uint8_t {
 
 struct WriteResult {
   CommitStatus status = CommitStatus::failed;
-  Error error{};             // for everything but committed
-  RowHandle row = 0;         // committed: for the next write set
+  Error error{};                     // for everything but committed
+  RowHandle row = 0;                 // committed: for the next write set
   std::uint64_t first_position = 0;  // committed: position of its first row, consecutive from there
 };
 

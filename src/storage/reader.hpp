@@ -30,7 +30,7 @@ struct Row {
   core::Epoch epoch;
   core::Kind kind = core::Kind::app;
   core::MsgId id;
-  core::Did committer;         // commits only
+  core::Did committer;  // commits only
   Timestamp at;
   Blob bytes;
 };
@@ -45,8 +45,8 @@ struct PageQuery {
 };
 struct CommitQuery {
   core::ConvoId convo;
-  core::Epoch from, to;        // of the epoch led to, inclusive
-  core::Seq after, until;      // the reader's window
+  core::Epoch from, to;    // of the epoch led to, inclusive
+  core::Seq after, until;  // the reader's window
   std::size_t bytes_max = 0;
 };
 /// The log across conversations, for streams: rows with position > after of the given
@@ -81,8 +81,8 @@ struct ConvoView {
 struct ConvoQuery {
   core::Did user;
   std::optional<core::ConvoId> after;
-  std::size_t rows_max = 0;    // 0: all
-  std::size_t bytes_max = 0;   // estimate of the JSON; 0: unlimited
+  std::size_t rows_max = 0;   // 0: all
+  std::size_t bytes_max = 0;  // estimate of the JSON; 0: unlimited
   /// Sender tag of `user` in a conversation, for unread.
   std::function<core::SenderTag(const core::ConvoId&)> tag;
 };
@@ -103,7 +103,7 @@ struct WelcomeView {
 
 struct KeyPackageFacts {
   Bytes ref;
-  Bytes hash;               // SHA-256 of the uploaded bytes
+  Bytes hash;  // SHA-256 of the uploaded bytes
   core::Did user;
   core::DeviceId device;
   std::uint16_t suite = 0;
@@ -148,8 +148,7 @@ class Reader {
   /// The pending Welcome of this device (or of the whole user, if it was addressed so): neither
   /// confirmed, superseded nor older than welcome_life_ms at `now`.
   virtual Result<std::optional<WelcomeView>> welcome(const core::ConvoId& convo,
-                                                     const core::Caller& device,
-                                                     Timestamp now) = 0;
+                                                     const core::Caller& device, Timestamp now) = 0;
   /// By KeyPackageRef or by SHA-256 of the upload; unknown ones are left out.
   virtual Result<std::vector<KeyPackageFacts>> find_key_packages(const std::vector<Bytes>& ids,
                                                                  Timestamp now) = 0;

@@ -12,7 +12,7 @@ namespace catbird::storage {
 
 struct NewKeyPackage {
   Bytes ref;
-  Bytes hash;           // SHA-256 of `bytes`
+  Bytes hash;  // SHA-256 of `bytes`
   std::uint16_t suite = 0;
   bool last_resort = false;
   Timestamp not_after;  // DECISIONS 14: the minimum of all that bound it

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: MIT
+// Key packages and Welcomes of users, on the tables in memory. The batch holds the mutex.
+#include "storage/user_writer.hpp"
+
+#include "core/limits.hpp"
+#include "storage/memory/data.hpp"
+
+#include <algorithm>
+
+namespace catbird::storage::memory {
+
+namespace {
+
+class MemoryUserWriter final : public UserWriter {
+ public:
+  explicit MemoryUserWriter(MemoryDisk::Data& data) : data_(data) {}
+
+  Result<PublishResult> publish(const core::Caller& owner, const NewKeyPackage& package,
+                                Timestamp now) override {
+    if (data_.package_ids.contains(package.hash) || data_.package_ids.contains(package.ref)) {
+      return PublishResult::duplicate;
+    }
+    const auto pool = std::ranges::count_if(data_.packages, [&](const auto& entry) {
+      const auto& row = entry.second;
+      return row.user == owner.user && row.state.device == owner.device &&
+             row.package.suite == package.suite && !row.consumed_at && row.state.not_after > now;
+    });
+    if (std::cmp_greater_equal(pool, core::key_packages_per_device_max)) {
+      return PublishResult::pool_full;
+    }
+    const auto id = static_cast<std::int64_t>(data_.packages.size()) + 1;
+    PackageRow row;
+    row.state.id = id;
+    row.state.device = owner.device;
+    row.state.last_resort = package.last_resort;
+    row.state.not_after = package.not_after;
+    row.user = owner.user;
+    row.package = package;
+    data_.journal.insert(data_.packages, id, std::move(row));
+    data_.journal.insert(data_.package_ids, package.ref, id);
+    data_.journal.insert(data_.package_ids, package.hash, id);
+    return PublishResult::stored;
+  }
+
+  Result<std::vector<ReservedKeyPackage>> reserve(const ReserveQuery& query) override {
+    std::vector<PackageState> states;
+    for (const auto& [id, row] : data_.packages) {
+      if (row.user != query.target || row.package.suite != query.suite || row.consumed_at) continue;
+      if (query.device && row.state.device != *query.device) continue;
+      states.push_back(row.state);
+    }
+    std::vector<ReservedKeyPackage> reserved;
+    for (const auto& choice : choose_packages(states, query.caller, query.now)) {
+      auto& row = data_.packages.at(states[choice.index].id);
+      if (choice.reserves) {
+        data_.journal.save(row);
+        row.state.reserved_by = query.caller;
+        row.state.reserved_until = reservation_end(query.now, row.state.not_after);
+      }
+      reserved.push_back({row.user, row.state.device, row.package.suite, row.package.hash,
+                          row.package.ref, row.package.bytes, row.state.last_resort});
+    }
+    return reserved;
+  }
+
+  Result<bool> confirm_welcome(const core::ConvoId& convo, const core::Caller& device,
+                               Timestamp now) override {
+    auto* row = data_.find(convo);
+    if (row == nullptr) return false;
+    std::vector<WelcomePointer> pointers;
+    std::vector<std::size_t> indices;
+    for (std::size_t i = 0; i < row->recipients.size(); ++i) {
+      if (row->recipients[i].user != device.user) continue;
+      pointers.push_back(row->recipients[i].pointer);
+      indices.push_back(i);
+    }
+    const auto chosen = choose_welcome(pointers, device.device, now);
+    if (!chosen) return false;
+    auto& pending = row->recipients[indices[*chosen]].pointer.pending;
+    data_.journal.save(pending);
+    pending = false;
+    return true;
+  }
+
+ private:
+  MemoryDisk::Data& data_;
+};
+
+}  // namespace
+
+std::unique_ptr<UserWriter> make_user_writer(MemoryDisk::Data& data) {
+  return std::make_unique<MemoryUserWriter>(data);
+}
+
+}  // namespace catbird::storage::memory
