@@ -8,7 +8,9 @@
    by field, descriptions aside. A difference must be listed in data/lexicon/DEVIATIONS.json with
    its reason, and everything listed there must be a real difference.
 3. They are what the server serves: every NSID in src/xrpc/endpoint_table.cpp has a file and every
-   file of a method is in that table.
+   file of a method is in that table; every error name in src/xrpc/error_table.cpp is declared by
+   some method or is a general one, and every declared name can come out of that table or is named
+   below as kept for clients only.
 
 `--self-test` plants offences in copies and demands that each is found.
 """
@@ -23,7 +25,15 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PREFIX = "blue.catbird.mls."
 TABLE = ROOT / "src/xrpc/endpoint_table.cpp"
+ERROR_TABLE = ROOT / "src/xrpc/error_table.cpp"
 DEFS_ONLY = {"defs"}  # Files that hold no method.
+# Any method may answer these, so no method declares them.
+GENERAL_ERRORS = {"InvalidRequest", "Conflict", "AuthenticationRequired", "RateLimitExceeded",
+                  "TemporarilyUnavailable", "Overloaded", "InternalServerError", "StorageCorrupt",
+                  "MethodNotImplemented"}
+# Older clients know these; this server says the same thing under another name, or never.
+KEPT_FOR_CLIENTS = {"ConvoNotFound", "MutualBlockDetected", "BlockedByMember", "LastMember",
+                    "InvalidAsset", "NotFound", "InvalidBatch", "InvalidEpochRange"}
 
 
 def load_folder(folder: pathlib.Path) -> dict:
@@ -163,6 +173,18 @@ def check_table(table: str, ours: dict):
         yield f"{name}: not in src/xrpc/endpoint_table.cpp"
 
 
+def check_errors(table: str, ours: dict):
+    emitted = set(re.findall(r"\{Errc::\w+,\s*\d+,\s*\"(\w+)\"", table))
+    declared = {error["name"] for document in ours.values()
+                for error in document["defs"].get("main", {}).get("errors", [])}
+    for name in sorted(emitted - declared - GENERAL_ERRORS):
+        yield f"error_table.cpp: {name} is declared by no method and is no general error"
+    for name in sorted(declared - emitted - KEPT_FOR_CLIENTS):
+        yield f"data/lexicon: the error {name} is declared, and no row of error_table.cpp says it"
+    for name in sorted(declared & GENERAL_ERRORS):
+        yield f"data/lexicon: {name} is a general error and need not be declared"
+
+
 def interface_as_known():
     """The other side's files, the last version of each, or None if they are not at hand."""
     shared = pathlib.Path(os.environ.get("CATBIRD_SHARED") or ROOT.parent / "shared")
@@ -181,10 +203,11 @@ def run() -> int:
         print("SKIP: CATBIRD_SHARED has no lexicons; the comparison with v1 and seed was not made")
     else:
         problems += check_differences(theirs, ours, deviations)
-    if TABLE.is_file():
-        problems += check_table(TABLE.read_text(), ours)
-    else:
-        print("SKIP: src/xrpc/endpoint_table.cpp does not exist; not compared")
+    for path, check in ((TABLE, check_table), (ERROR_TABLE, check_errors)):
+        if path.is_file():
+            problems += check(path.read_text(), ours)
+        else:
+            print(f"SKIP: {path.relative_to(ROOT)} does not exist; not compared")
     for problem in problems:
         print(problem)
     if not problems:
@@ -256,6 +279,11 @@ def self_test() -> int:
     expect("served without a file", "has no file", check_table(table + '{"blue.catbird.mls.put",', theirs))
     expect("served twice", "twice", check_table(table + table, theirs))
     expect("file without a route", "not in src/xrpc", check_table("", theirs))
+    row = '{Errc::gone, 404, "%s", "text", 0},'
+    expect("undeclared error", "Lost is declared by no method", check_errors(row % "Lost", theirs))
+    expect("error never said", "Gone is declared, and no row", check_errors("", theirs))
+    if list(check_errors(row % "Gone" + row % "Conflict", theirs)):
+        missed.append("self-test: sound errors were refused")
     for line in missed:
         print(line)
     if not missed:
