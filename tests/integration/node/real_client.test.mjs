@@ -9,7 +9,7 @@ import { after, before, test } from "node:test";
 import { Directory } from "./lib/directory.mjs";
 import { EventStream } from "./lib/event_stream.mjs";
 import { Member, serverEpochIn } from "./lib/member.mjs";
-import { hex } from "./lib/mls.mjs";
+import { base64, fromBase64, hex, newKeyPackage, newSignatureKey, sameBytes, suiteNamed } from "./lib/mls.mjs";
 import { Server } from "./lib/server.mjs";
 
 let directory, server;
@@ -56,7 +56,8 @@ test("a group lives through races, lost replies, restarts, and people coming and
   const { alice, bob, carol, dave } = people;
   const ledger = [];  // every acknowledged message
   const say = async (member, text) => ledger.push(await member.send(text));
-  let stream;
+  let stream;      // alice's, of the one conversation
+  let daveStream;  // of whatever conversations dave is in, opened before he is in any
 
   await t.test("key packages are published and counted", async () => {
     for (const member of Object.values(people)) {
@@ -70,6 +71,26 @@ test("a group lives through races, lost replies, restarts, and people coming and
     }
   });
 
+  await t.test("key packages are for one suite, and of one owner", async () => {
+    const cipherSuite = "MLS_128_DHKEMP256_AES128GCM_SHA256_P256";
+    const p256 = await suiteNamed(cipherSuite);
+    const made = await newKeyPackage(dave.did, await newSignatureKey(p256), p256);
+    const keyPackage = base64(made.bytes);
+    await assert.rejects(alice.xrpc.post("publishKeyPackage", { keyPackage, cipherSuite }), refusedWith(400));
+    const spoiled = Uint8Array.from(made.bytes, (byte, index) => (index === made.bytes.length - 1 ? byte ^ 1 : byte));
+    await assert.rejects(dave.xrpc.post("publishKeyPackage", { keyPackage: base64(spoiled), cipherSuite }), refusedWith(400));
+
+    await dave.xrpc.post("publishKeyPackage", { keyPackage, cipherSuite });
+
+    const given = await alice.xrpc.get("getKeyPackages", { dids: [dave.did], cipherSuite });
+    assert.equal(given.keyPackages.length, 1);
+    assert.ok(sameBytes(fromBase64(given.keyPackages[0].keyPackage), made.bytes));
+    const again = await alice.xrpc.get("getKeyPackages", { dids: [dave.did], cipherSuite });
+    assert.deepEqual(again.keyPackages, given.keyPackages);
+    const none = await bob.xrpc.get("getKeyPackages", { dids: [dave.did], cipherSuite });
+    assert.deepEqual(none, { keyPackages: [], missing: [dave.did] });
+  });
+
   await t.test("alice creates a conversation, and nobody else can see it", async () => {
     const convo = await alice.createConvo();
     assert.equal(convo.groupId, alice.convoId);
@@ -77,6 +98,8 @@ test("a group lives through races, lost replies, restarts, and people coming and
     await assert.rejects(bob.xrpc.get("getEpoch", { convoId: alice.convoId }), refusedWith(403));
     stream = new EventStream(server, alice.identity, alice.convoId);
     await stream.open();
+    daveStream = new EventStream(server, dave.identity);
+    await daveStream.open();
   });
 
   await t.test("bob and carol are added and join by the one Welcome", async () => {
@@ -161,10 +184,12 @@ test("a group lives through races, lost replies, restarts, and people coming and
 
   await t.test("a restart is not noticed", async () => {
     await stream.close();
+    await daveStream.close();
     await server.stop();
     await server.start();
     await say(alice, "alice after the restart");
     await stream.open();
+    await daveStream.open();
     await stream.until(ledger.at(-1).seq);
     for (const member of [alice, bob, carol, dave]) await member.sync();
   });
@@ -182,12 +207,26 @@ test("a group lives through races, lost replies, restarts, and people coming and
   await t.test("kill -9 loses nothing that was acknowledged", async () => {
     await say(bob, "bob just before the kill");
     await server.kill9();
-    await stream.close();
+    await Promise.all([stream.close(), daveStream.close()]);
     await server.start();
-    await stream.open();
+    await Promise.all([stream.open(), daveStream.open()]);
     await say(dave, "dave just after it");
     await stream.until(ledger.at(-1).seq);
     for (const member of [alice, bob, dave]) await member.sync();
+  });
+
+  await t.test("everyone talks and commits at once, and nobody is left behind", async () => {
+    const present = [alice, bob, dave];
+    for (let round = 0; round < 4; round += 1) {
+      const busy = present.map(async (member, index) => {
+        if (index === round % present.length) await member.commitOnly({ asPublic: round % 2 === 0 });
+        await say(member, `${member.name} in round ${round}`);
+        if (index !== round % present.length) await member.commitOnly();
+      });
+      await Promise.all(busy);
+      for (const member of present) await member.sync();
+      assert.equal(new Set(present.map(({ epoch }) => epoch)).size, 1);
+    }
   });
 
   await t.test("dave leaves: his proposal, someone's commit, then the member list", async () => {
@@ -196,6 +235,7 @@ test("a group lives through races, lost replies, restarts, and people coming and
     await bob.commitOnly();
     await dave.sync();
     assert.equal(dave.group.groupActiveState.kind, "removedFromGroup");
+    await daveStream.until(dave.seq);
     const left = await dave.xrpc.post("leaveConvo", { convoId: alice.convoId });
     assert.deepEqual(await dave.xrpc.post("leaveConvo", { convoId: alice.convoId }), left);
     await assert.rejects(dave.xrpc.get("getEpoch", { convoId: alice.convoId }), refusedWith(403));
@@ -217,6 +257,7 @@ test("a group lives through races, lost replies, restarts, and people coming and
     for (const member of [alice, carol]) await say(member, `${member.name} to bob`);
   });
 
+  ledger.sort((left, right) => left.seq - right.seq);
   await t.test("all members share one secret and have read everything exactly once", async () => {
     const present = [alice, bob, carol];
     for (const member of present) await member.sync();
@@ -232,11 +273,12 @@ test("a group lives through races, lost replies, restarts, and people coming and
     }
   });
 
-  await t.test("the log has no gap, and the stream told all of it in order", async () => {
+  await t.test("the log has no gap, and the streams told all of it in order", async () => {
     assert.deepEqual(alice.rows.map(({ seq }) => seq), Array.from({ length: alice.seq }, (_, index) => index + 1));
     ledger.forEach(({ seq, messageId }) => assert.equal(alice.rows[seq - 1].id, messageId));
     await stream.until(alice.seq);
     assert.deepEqual(stream.rows, alice.rows);
-    await stream.close();
+    assert.deepEqual(daveStream.rows, dave.rows);
+    await Promise.all([stream.close(), daveStream.close()]);
   });
 });

@@ -15,6 +15,7 @@ export class EventStream {
   cursor;
   comments = 0;
 
+  /** Without a convoId: all of the user's conversations, those to come included. */
   constructor(server, identity, convoId) {
     Object.assign(this, { server, identity, convoId });
   }
@@ -22,7 +23,7 @@ export class EventStream {
   /** Connects; resolves once the server has answered. What comes then is read in the background. */
   async open() {
     this.#abort = new AbortController();
-    const query = new URLSearchParams({ convoId: this.convoId, ...(this.cursor ? { cursor: this.cursor } : {}) });
+    const query = new URLSearchParams({ ...(this.convoId ? { convoId: this.convoId } : {}), ...(this.cursor ? { cursor: this.cursor } : {}) });
     const token = await this.identity.token(method);
     const response = await fetch(`${this.server.url}/xrpc/${method}?${query}`, {
       headers: { authorization: `Bearer ${token}`, accept: "text/event-stream" },

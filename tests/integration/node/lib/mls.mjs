@@ -7,7 +7,8 @@ const mls = await import("ts-mls");
 const { makeKeyPackageRef } = await import("ts-mls/keyPackage.js");
 
 export const suiteName = "MLS_128_DHKEMX25519_AES128GCM_SHA256_Ed25519";
-export const suite = await mls.getCiphersuiteImpl(mls.getCiphersuiteFromName(suiteName));
+export const suiteNamed = (name) => mls.getCiphersuiteImpl(mls.getCiphersuiteFromName(name));
+export const suite = await suiteNamed(suiteName);
 export { mls };
 
 const keyPackageDays = 30n;
@@ -21,18 +22,18 @@ export const utf8 = (text) => new TextEncoder().encode(text);
 export const sameBytes = (left, right) => Buffer.compare(Buffer.from(left), Buffer.from(right)) === 0;
 
 /** The signature key of one device, which all its key packages share. */
-export const newSignatureKey = () => suite.signature.keygen();
+export const newSignatureKey = (cipherSuite = suite) => cipherSuite.signature.keygen();
 
 /** One key package of `did`: what to publish, what to keep, and its reference. */
-export async function newKeyPackage(did, signatureKey) {
+export async function newKeyPackage(did, signatureKey, cipherSuite = suite) {
   const now = BigInt(Math.floor(Date.now() / 1000));
   const lifetime = { notBefore: now - 3600n, notAfter: now + keyPackageDays * 86400n };
   const credential = { credentialType: "basic", identity: utf8(did) };
   const made = await mls.generateKeyPackageWithKey(
-    credential, mls.defaultCapabilities(), lifetime, [], signatureKey, suite);
+    credential, mls.defaultCapabilities(), lifetime, [], signatureKey, cipherSuite);
   const bytes = mls.encodeMlsMessage(
     { version, wireformat: "mls_key_package", keyPackage: made.publicPackage });
-  const ref = hex(await makeKeyPackageRef(made.publicPackage, suite.hash));
+  const ref = hex(await makeKeyPackageRef(made.publicPackage, cipherSuite.hash));
   return { ...made, bytes, ref };
 }
 
