@@ -22,7 +22,7 @@ struct Request {
   std::string path, query;
   std::string authorization;  // the header value, empty if absent
   std::string content_type;
-  std::string peer;           // client address; from X-Forwarded-For only via a trusted proxy
+  std::string peer;  // client address; from X-Forwarded-For only via a trusted proxy
   std::string body;
 };
 
