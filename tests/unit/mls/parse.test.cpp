@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "mls/parse.hpp"
 
-#include "unit/mls/samples.hpp"
+#include "support/mls_samples.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

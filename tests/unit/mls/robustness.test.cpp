@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "unit/mls/samples.hpp"
+#include "support/mls_samples.hpp"
 
 #include <gtest/gtest.h>
 

@@ -4,7 +4,7 @@
 #include "mls/parse.hpp"
 #include "mls/reader.hpp"
 #include "mls/verify.hpp"
-#include "unit/mls/samples.hpp"
+#include "support/mls_samples.hpp"
 
 #include <gtest/gtest.h>
 

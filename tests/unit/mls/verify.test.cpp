@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "mls/verify.hpp"
 
-#include "unit/mls/samples.hpp"
+#include "support/mls_samples.hpp"
 
 #include <gtest/gtest.h>
 

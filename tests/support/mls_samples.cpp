@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "unit/mls/samples.hpp"
+#include "support/mls_samples.hpp"
 
 namespace catbird::testing {
 namespace {
@@ -10,7 +10,7 @@ std::optional<Bytes> encoded(const Result<T>& parsed) {
   return encode(*parsed);
 }
 
-/// Both proposal types that no maker writes, with GREASE where a list is open.
+/// The proposal types that no maker writes, with GREASE where a list is open.
 std::vector<Sample> bare_proposals() {
   const auto psk = Writer().u16(4).u8(2).u8(3).opaque(view_of("group")).u64(7).opaque({}).take();
   const auto external_psk = Writer().u16(4).u8(1).opaque(view_of("id")).opaque({}).take();

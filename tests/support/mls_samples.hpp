@@ -8,11 +8,11 @@
 #include <string>
 #include <vector>
 
-// Material and helpers that the mls tests share.
+// Material and checks that the mls tests and the fuzzers share.
 
 namespace catbird::testing {
 
-/// A value of each kind that the parsers take.
+/// The kinds of value that the parsers take.
 enum class Kind { message, key_package, welcome, group_info, ratchet_tree, commit, proposal };
 
 struct Sample {
