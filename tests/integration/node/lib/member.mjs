@@ -61,7 +61,7 @@ export class Member {
   }
 
   async #packagesFor(others) {
-    const answer = await this.xrpc.get("getKeyPackages", { dids: others.map(({ did }) => did) });
+    const answer = await this.xrpc.get("getKeyPackages", { dids: others.map(({ did }) => did), cipherSuite: suiteName });
     assert.deepEqual(answer.missing ?? [], []);
     return others.map(({ did }) => {
       const given = answer.keyPackages.filter((entry) => entry.did === did);
