@@ -35,30 +35,38 @@ using DidFetch = std::function<void(std::string url, bool operator_url,
 using Post = std::function<void(std::move_only_function<void()>)>;
 
 struct AuthOptions {
-  std::string service_did;                   // required outside development
+  std::string service_did;  // required outside development (did:web:localhost)
   std::string plc_directory_url = "https://plc.directory";
-  bool development = false;                  // CATBIRD_DEV: HS256, http did:web on localhost
-  std::string jwt_secret;                    // HS256 only if development and >= 32 bytes
-  std::chrono::seconds exp_max{300};         // exp <= now + this + skew (DECISIONS 19)
+  bool development = false;           // CATBIRD_DEV: HS256, http did:web on localhost
+  std::string jwt_secret;             // HS256 only if development and >= 32 bytes
+  std::chrono::seconds exp_max{300};  // exp <= now + this + skew (DECISIONS 19)
   std::chrono::seconds skew{30};
   std::chrono::seconds document_fresh{300};  // S5: an old key is refused after this at the latest
+  // A known key while the directory does not answer (quality G40): it never means "no fetch
+  // needed".
+  std::chrono::seconds document_stale_max{3600};
   std::chrono::seconds forced_refresh_min{30};  // at most one forced refresh per DID in this time
-  std::size_t documents_max = 100'000;       // cache bound
+  std::size_t documents_max = 100'000;          // cache bound
   std::size_t replay_entries_max = 2'000'000;
-  std::string journal_path;                  // (iss, jti, exp) journal; empty: memory only (tests)
+  std::string journal_path;  // (iss, jti, exp) journal; empty: memory only (tests)
   std::vector<std::string> did_host_allowlist;  // DID_RESOLUTION_HOST_ALLOWLIST; empty: all
 };
 
 /// Verifies one token per request. Order: shape, alg, claims (aud, lxm, exp, iss), key, signature,
 /// then replay: a token that fails leaves no trace. Acting identity = iss and nothing else.
 ///
-/// Fails with: unauthenticated (401; detail names the reason), token_from_before (503: issued before
-/// this process started while the journal cannot rule out a replay, DECISIONS 15/19),
+/// Fails with: unauthenticated (401; detail names the reason), token_from_before (503: issued
+/// before this process started while the journal cannot rule out a replay, DECISIONS 15/19),
 /// overloaded / storage_unavailable (503: the directory did not answer; never 401 for that).
 /// No token, DID or key ever appears in a detail or a log line.
+///
+/// One residue is known: if the journal is lost, a token whose issuer's clock was ahead of ours by
+/// more than the time we were down looks like a new one, for the rest of its life.
 class ServiceAuth {
  public:
-  /// Opens the journal. Fails (one line) only if it cannot be created; damage is survivable.
+  /// Opens the journal. Fails (one line) if it cannot be created or another process uses it, or if
+  /// the service DID is missing or malformed; damage is survivable. `clock` and whatever `fetch`
+  /// uses must outlive the result, and no fetch may complete while it is being destroyed.
   static Result<std::unique_ptr<ServiceAuth>> open(AuthOptions options, const Clock& clock,
                                                    DidFetch fetch);
   virtual ~ServiceAuth() = default;
