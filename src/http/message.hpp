@@ -41,9 +41,9 @@ class BodySource {
 struct Response {
   int status = 200;
   std::string content_type = "application/json";
-  std::string body;
-  std::vector<std::pair<std::string, std::string>> headers;  // extra ones, e.g. Retry-After
-  std::shared_ptr<BodySource> stream;  // if set, `body` is ignored; shared with its producer
+  std::string body{};
+  std::vector<std::pair<std::string, std::string>> headers{};  // extra ones, e.g. Retry-After
+  std::shared_ptr<BodySource> stream{};  // if set, `body` is ignored; shared with its producer
 };
 
 /// Called on the connection's worker thread. Must call `respond` exactly once, from any thread.

@@ -102,10 +102,8 @@ class TcpServer final : public Server {
   std::size_t connections() const override { return state_.open.load(); }
 
   void drain(std::move_only_function<void()> done) override {
+    CATBIRD_CHECK(!state_.draining.exchange(true));
     boost::asio::post(io_, [this, done = std::move(done)]() mutable {
-      CATBIRD_CHECK(!draining_);
-      draining_ = true;
-      ending_ = true;
       drained_ = std::move(done);
       error_code ignored;
       acceptor_.close(ignored);
@@ -189,12 +187,12 @@ class TcpServer final : public Server {
       if (--at->second == 0) peers_.erase(at);
     }
     // Asked only while draining: a counter at zero is an everyday thing otherwise.
-    if (!ending_.load() || state_.open.load() + state_.refused.load() > 0) return;
+    if (!state_.draining.load() || state_.open.load() + state_.refused.load() > 0) return;
     boost::asio::post(io_, [this] { check_drained(); });
   }
 
   void check_drained() {
-    if (!draining_ || !drained_ || state_.open.load() + state_.refused.load() > 0) return;
+    if (!drained_ || state_.open.load() + state_.refused.load() > 0) return;
     auto done = std::exchange(drained_, nullptr);
     done();
   }
@@ -204,8 +202,6 @@ class TcpServer final : public Server {
   boost::asio::steady_timer retry_timer_;
   std::uint16_t port_ = 0;
   std::size_t next_worker_ = 0;
-  bool draining_ = false;
-  std::atomic<bool> ending_{false};
   std::move_only_function<void()> drained_;
 
   std::mutex peers_mutex_;  // guards peers_: counted up by the acceptor, down by every worker

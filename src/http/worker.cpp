@@ -40,7 +40,6 @@ void Worker::adopt(const Accepted& accepted) {
 void Worker::forget(const Connection& connection) { connections_.erase(&connection); }
 
 void Worker::drain() {
-  draining_ = true;
   std::vector<std::shared_ptr<Connection>> all;
   all.reserve(connections_.size());
   for (auto& entry : connections_) all.push_back(entry.second);

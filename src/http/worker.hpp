@@ -26,6 +26,7 @@ struct ServerState {
   ServerLimits limits;
   CidrSet trusted_proxies;
   Handler handler;
+  std::atomic<bool> draining{false};
   std::atomic<std::size_t> open{0};        // admitted connections
   std::atomic<std::size_t> refused{0};     // being told 503
   std::atomic<std::size_t> body_bytes{0};  // of requests still being read
@@ -53,7 +54,7 @@ class Worker {
   void drain();
   void forget(const Connection& connection);
 
-  bool draining() const { return draining_; }
+  bool draining() const { return state_.draining.load(); }
   ServerState& state() { return state_; }
   boost::asio::io_context& io() { return io_; }
   /// Shared by all connections: one reads and parses in one turn, and keeps only what is left,
@@ -70,7 +71,6 @@ class Worker {
   boost::asio::steady_timer sweep_timer_;
   std::chrono::milliseconds sweep_period_;
   bool sweep_armed_ = false;
-  bool draining_ = false;
   DateText date_;
   // shared_ptr because pending socket operations and posted answers also keep a connection alive.
   std::unordered_map<const Connection*, std::shared_ptr<Connection>> connections_;
