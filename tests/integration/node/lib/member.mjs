@@ -10,6 +10,7 @@ import {
 import { Xrpc } from "./xrpc.mjs";
 
 const triesMax = 10;
+const blurMs = 2000;
 const pageRows = 7;  // Small, so that paging is used.
 
 /** The server's epoch, which a refusal must name in its message: a proxy keeps nothing else. */
@@ -270,6 +271,7 @@ export class Member {
 
   async #process(row) {
     assert.equal(row.convoId, this.convoId);
+    assert.equal(Date.parse(row.createdAt) % blurMs, 0, "times of rows are blurred");
     // Someone who just came in does not see what was before; from there on nothing may be missing.
     if (this.#justJoined) assert.ok(row.seq > this.seq);
     else assert.equal(row.seq, this.seq + 1, "no gap, no repetition, in order");

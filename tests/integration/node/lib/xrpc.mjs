@@ -12,7 +12,7 @@ const callCeilingMs = 60_000;
 const generalNames = new Set(["InvalidRequest", "AuthenticationRequired", "NotMember", "Conflict",
   "RateLimitExceeded", "TemporarilyUnavailable", "Overloaded", "MethodNotImplemented"]);
 // Undeclared on purpose: clients react to the status, which a declared name would hide from them.
-const undeclaredNames = { confirmWelcome: ["WelcomeNotFound"], processExternalCommit: ["EpochMismatch"] };
+const undeclaredNames = { processExternalCommit: ["EpochMismatch"] };
 
 function loadLexicons() {
   const folder = resolve(import.meta.dirname, "../../../../data/lexicon");
