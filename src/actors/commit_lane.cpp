@@ -163,9 +163,11 @@ void CommitLane::publish(const std::vector<storage::WriteSet>& sets,
                                             .at = row->at,
                                             .bytes = row->bytes});
       } else if (const auto* added = std::get_if<core::MemberAdded>(&event)) {
-        live.emplace_back(realtime::RosterChange{sets[i].convo, added->user, true});
+        live.emplace_back(
+            realtime::RosterChange{sets[i].convo, added->user, true, added->join_seq});
       } else if (const auto* left = std::get_if<core::MemberLeft>(&event)) {
-        live.emplace_back(realtime::RosterChange{sets[i].convo, left->user, false});
+        live.emplace_back(
+            realtime::RosterChange{sets[i].convo, left->user, false, left->left_seq});
       }
     }
   }

@@ -25,6 +25,7 @@ struct RosterChange {
   core::ConvoId convo;
   core::Did user;
   bool joined = false;
+  core::Seq seq;  // joined: rows after it are readable; left: the last readable one
 };
 using LogEvent = std::variant<LiveRow, RosterChange>;
 

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: MIT
+#include "app/commands.hpp"
+
+#include "app/secret.hpp"
+#include "auth/service_auth.hpp"
+#include "http/fetch.hpp"
+#include "storage/sqlite/sqlite_store.hpp"
+
+#include <boost/asio/io_context.hpp>
+
+#include <chrono>
+#include <cstdio>
+#include <filesystem>
+
+namespace catbird::app {
+
+namespace {
+
+constexpr std::size_t token_id_bytes = 16;
+
+Result<void> copy_secret(const std::string& from, const std::string& to) {
+  std::error_code error;
+  std::filesystem::copy_file(from, to, std::filesystem::copy_options::overwrite_existing, error);
+  if (!error) {
+    std::filesystem::permissions(
+        to, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write, error);
+  }
+  if (!error) return {};
+  return fail(Errc::storage_unavailable,
+              "cannot copy the secret file " + from + " to " + to + ": " + error.message());
+}
+
+}  // namespace
+
+Result<void> print_token(const Config& config, const TokenRequest& request) {
+  if (!config.development || config.jwt_secret.empty()) {
+    return fail(Errc::invalid_request,
+                "development tokens need CATBIRD_DEV=true and JWT_SECRET (32 bytes or more), the "
+                "same as the server's");
+  }
+  if (!auth::is_valid_did(request.did.substr(0, request.did.find('#')))) {
+    return fail(Errc::invalid_request, "--did is not a DID");
+  }
+  const auto now = Timestamp(std::chrono::duration_cast<std::chrono::milliseconds>(
+                                 std::chrono::system_clock::now().time_since_epoch())
+                                 .count());
+  const auto token = auth::mint_dev_token(config.jwt_secret, request.did, config.service_did,
+                                          request.lxm, now,
+                                          std::chrono::seconds(request.ttl_seconds),
+                                          to_hex(random_bytes(token_id_bytes)));
+  std::printf("%s\n", token.c_str());
+  return {};
+}
+
+int healthcheck(const Config& config) {
+  boost::asio::io_context io{1};
+  auto fetcher = http::Fetcher::create(io);
+  const auto any = config.server.host == "0.0.0.0" || config.server.host == "::";
+  const auto host = any ? std::string("127.0.0.1") : config.server.host;
+  const auto bracketed = host.find(':') != std::string::npos ? "[" + host + "]" : host;
+  http::FetchRequest request;
+  request.url =
+      "http://" + bracketed + ":" + std::to_string(config.server.port) + "/health/ready";
+  request.reach = http::Reach::operator_url;
+  bool ready = false;
+  std::string answer = "no answer";
+  fetcher->get(std::move(request), [&](Result<http::FetchReply> reply) {
+    ready = reply && reply->status == 200;
+    answer = reply ? reply->body : reply.error().detail;
+  });
+  io.run();
+  std::printf("%s\n", answer.c_str());
+  return ready ? 0 : 1;
+}
+
+Result<void> backup(const Config& config, const std::string& path) {
+  auto copied = storage::backup_sqlite(config.sqlite_path, path);
+  if (!copied) return copied;
+  if (auto secret = copy_secret(config.secret_path, path + ".secret"); !secret) return secret;
+  std::printf("backup written to %s, its secret to %s.secret\n", path.c_str(), path.c_str());
+  return {};
+}
+
+Result<void> restore(const Config& config, const std::string& path, bool replace) {
+  if (!std::filesystem::exists(path + ".secret")) {
+    return fail(Errc::storage_unavailable, "the backup has no secret file " + path + ".secret");
+  }
+  auto restored = storage::restore_sqlite(
+      path, config.sqlite_path, replace ? storage::Existing::replace : storage::Existing::refuse);
+  if (!restored) return restored;
+  if (auto secret = copy_secret(path + ".secret", config.secret_path); !secret) return secret;
+  std::printf("restored to %s; start the server\n", config.sqlite_path.c_str());
+  return {};
+}
+
+}  // namespace catbird::app

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "app/config.hpp"
+#include "base/result.hpp"
+
+#include <string>
+
+// The program's commands besides serving. Errors carry one line for the operator.
+
+namespace catbird::app {
+
+struct TokenRequest {
+  std::string did;
+  std::string lxm;
+  int ttl_seconds = 60;
+};
+/// Prints one HS256 token; only in development (DECISIONS 20).
+Result<void> print_token(const Config& config, const TokenRequest& request);
+
+/// Exit code: 0 if http://127.0.0.1:SERVER_PORT/health/ready answers 200.
+int healthcheck(const Config& config);
+
+/// The database (consistent, verified, also while the server runs) and its secret file.
+Result<void> backup(const Config& config, const std::string& path);
+Result<void> restore(const Config& config, const std::string& path, bool replace);
+
+}  // namespace catbird::app

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "base/result.hpp"
+#include "http/server.hpp"
+#include "xrpc/rate_limiter.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace catbird::app {
+
+/// Variables by name: the process environment, with a `.env` file below it.
+using Environment = std::function<std::optional<std::string>(std::string_view)>;
+
+/// Everything an operator can set, checked. docs/operations.md has the same table in prose.
+struct Config {
+  std::string sqlite_path = "data/catbird.db";  // DATABASE_URL
+  std::string secret_path;                      // CATBIRD_SECRET_FILE; default beside the database
+  std::string journal_path;                     // beside the database
+  std::string service_did;
+  std::string public_endpoint;
+  std::string plc_directory_url = "https://plc.directory";
+  std::vector<std::string> did_host_allowlist;
+  std::chrono::milliseconds did_deadline{3'000};
+  bool development = false;
+  std::string jwt_secret;
+  std::string log_directives = "info";
+  http::ServerOptions server;
+  xrpc::RateLimits rates;
+  std::uint32_t ip_per_minute = 0;
+  bool metrics = true;
+  std::string metrics_token;
+  bool convo_labels = false;
+  std::size_t stream_events_max = 5000;
+  std::chrono::seconds actor_idle_timeout{3600};
+  std::size_t actor_bytes_max = std::size_t{1024} * 1024 * 1024;
+  unsigned workers = 0;  // 0: one per core
+  unsigned readers = 2;
+  /// Lines the log gets once at start: variables that are accepted and do nothing, and the like.
+  std::vector<std::string> remarks;
+};
+
+/// One line for the operator in the error; the process exits with 2.
+Result<Config> read_config(const Environment& environment);
+
+/// KEY=VALUE lines, `#` comments, optional quotes. Nothing if the file does not exist.
+std::optional<std::map<std::string, std::string>> read_env_file(const std::string& path);
+
+}  // namespace catbird::app

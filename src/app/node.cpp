@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: MIT
+#include "app/node.hpp"
+
+#include "actors/actor_gateway.hpp"
+#include "app/did_fetch.hpp"
+#include "app/io_executor.hpp"
+#include "app/secret.hpp"
+#include "app/threads.hpp"
+#include "http/fetch.hpp"
+#include "http/server.hpp"
+#include "obs/catalogue.hpp"
+#include "obs/log.hpp"
+#include "storage/sqlite/sqlite_store.hpp"
+#include "xrpc/router.hpp"
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace catbird::app {
+
+namespace {
+
+namespace asio = boost::asio;
+constexpr std::string_view log_target = "catbird_server";
+constexpr std::chrono::seconds drain_max{9};  // exit within ten
+
+void say(std::string message) { obs::log(obs::Level::info, log_target, message); }
+
+class SystemClock final : public Clock {
+ public:
+  Timestamp now() const override {
+    return Timestamp(std::chrono::duration_cast<std::chrono::milliseconds>(
+                         std::chrono::system_clock::now().time_since_epoch())
+                         .count());
+  }
+};
+
+// After an I/O error under the writer nothing more may be acknowledged (D5): no destructor, no
+// flush, just out. The unit restarts the process, which rebuilds from what is on disk.
+[[noreturn]] void die(const std::string& reason) {
+  obs::log(obs::Level::error, log_target, "the database failed, stopping at once",
+           {{"reason", reason}});
+  ::_exit(1);
+}
+
+struct Worker {
+  asio::io_context io{1};
+  IoExecutor executor{io};
+  asio::executor_work_guard<asio::io_context::executor_type> work = asio::make_work_guard(io);
+};
+
+class NodeImpl final : public Node {
+ public:
+  explicit NodeImpl(const Config& config) : config_(config) {}
+  ~NodeImpl() override { stop_threads(); }
+
+  Result<void> open();
+  std::uint16_t port() const override { return server_->port(); }
+  int run() override;
+
+ private:
+  Result<void> open_store();
+  Result<void> open_auth();
+  void build_engine(core::Fence fence);
+  Result<void> listen();
+  xrpc::ServiceSettings settings() const;
+  void collect_gauges();
+  void drain();
+  void stop_threads();
+
+  const Config config_;
+  SystemClock clock_;
+  std::unique_ptr<obs::Metrics> metrics_ = obs::Metrics::create();
+  std::unique_ptr<storage::Stores> stores_;
+  std::unique_ptr<xrpc::SenderTags> tags_;
+  std::unique_ptr<realtime::Hub> hub_;
+  std::unique_ptr<xrpc::RateLimiter> limiter_;
+  // Destroyed before the hub and after everything that still posts: see stop_threads().
+  std::vector<std::unique_ptr<Worker>> workers_;
+  std::unique_ptr<BlockingThread> lane_thread_;
+  std::unique_ptr<ReaderPool> readers_;
+  std::unique_ptr<actors::CommitLane> lane_;
+  std::unique_ptr<actors::ActorMetrics> actor_metrics_;
+  std::unique_ptr<actors::Engine> engine_;
+  std::unique_ptr<actors::ActorGateway> gateway_;
+  std::unique_ptr<http::Fetcher> fetcher_;
+  std::unique_ptr<auth::ServiceAuth> auth_;
+  std::unique_ptr<xrpc::Services> services_;
+  xrpc::Readiness readiness_;
+  std::unique_ptr<xrpc::Router> router_;
+  std::unique_ptr<http::Server> server_;
+  std::unique_ptr<asio::signal_set> signals_;
+  std::vector<std::thread> threads_;
+};
+
+Result<void> NodeImpl::open() {
+  say("Starting Catbird MLS Server");
+  for (const auto& remark : config_.remarks) say(remark);
+  say("Authentication configuration loaded");
+  obs::describe_families(*metrics_);
+  say("Metrics initialized");
+  if (auto opened = open_store(); !opened) return opened;
+  say("Database initialized");
+  const auto count = config_.workers != 0 ? config_.workers
+                                          : std::max(1U, std::thread::hardware_concurrency());
+  for (unsigned i = 0; i < count; ++i) workers_.push_back(std::make_unique<Worker>());
+  hub_ = std::make_unique<realtime::Hub>(
+      realtime::HubLimits{.queue_events_max = config_.stream_events_max}, *metrics_);
+  say("SSE state initialized with buffer size " + std::to_string(config_.stream_events_max));
+  if (auto opened = open_auth(); !opened) return opened;
+
+  say("Initializing ActorRegistry");
+  auto fence = stores_->writer().draw_fence();
+  if (!fence) return std::unexpected(fence.error());
+  auto pool = ReaderPool::open(*stores_, config_.readers);
+  if (!pool) return std::unexpected(pool.error());
+  readers_ = std::move(*pool);
+  build_engine(*fence);
+  say("Actor registry initialized");
+  return listen();
+}
+
+Result<void> NodeImpl::open_store() {
+  std::error_code ignored;
+  const bool exists = std::filesystem::exists(config_.sqlite_path, ignored);
+  // The secret first: a start that is killed in between must not leave data without it.
+  auto secret = open_secret(config_.secret_path, exists);
+  if (!secret) return std::unexpected(secret.error());
+  tags_ = std::make_unique<xrpc::SenderTags>(std::move(*secret));
+  auto stores = storage::open_sqlite({.path = config_.sqlite_path, .on_fatal = die});
+  if (!stores) return std::unexpected(stores.error());
+  stores_ = std::move(*stores);
+  return {};
+}
+
+Result<void> NodeImpl::open_auth() {
+  fetcher_ = http::Fetcher::create(workers_.front()->io);
+  auth::AuthOptions options;
+  options.service_did = config_.service_did;
+  options.plc_directory_url = config_.plc_directory_url;
+  options.development = config_.development;
+  options.jwt_secret = config_.jwt_secret;
+  options.journal_path = config_.journal_path;
+  options.did_host_allowlist = config_.did_host_allowlist;
+  auto opened = auth::ServiceAuth::open(std::move(options), clock_,
+                                        did_fetch(*fetcher_, {config_.development, config_.did_deadline}));
+  if (!opened) return std::unexpected(opened.error());
+  auth_ = std::move(*opened);
+  return {};
+}
+
+void NodeImpl::build_engine(core::Fence fence) {
+  lane_thread_ = std::make_unique<BlockingThread>();
+  lane_ = std::make_unique<actors::CommitLane>(*lane_thread_, stores_->writer(), *hub_, *metrics_);
+  actor_metrics_ = std::make_unique<actors::ActorMetrics>(*metrics_);
+  engine_.reset(new actors::Engine{.lane = *lane_,
+                                   .readers = *readers_,
+                                   .clock = clock_,
+                                   .metrics = *actor_metrics_,
+                                   .fence = fence.value,
+                                   .idle_timeout = config_.actor_idle_timeout,
+                                   .actor_bytes_max = config_.actor_bytes_max,
+                                   .convo_labels = config_.convo_labels});
+  std::vector<actors::Executor*> executors;
+  for (auto& worker : workers_) executors.push_back(&worker->executor);
+  gateway_ = std::make_unique<actors::ActorGateway>(executors, *engine_);
+  limiter_ = std::make_unique<xrpc::RateLimiter>(config_.rates);
+  services_.reset(new xrpc::Services{.gateway = *gateway_,
+                                     .lane = *lane_,
+                                     .readers = *readers_,
+                                     .timers = workers_.front()->executor,
+                                     .workers = executors,
+                                     .hub = *hub_,
+                                     .auth = *auth_,
+                                     .clock = clock_,
+                                     .tags = *tags_,
+                                     .limiter = *limiter_,
+                                     .metrics = *metrics_,
+                                     .settings = settings()});
+  router_ = std::make_unique<xrpc::Router>(*services_, readiness_);
+  metrics_->on_collect([this] { collect_gauges(); });
+}
+
+xrpc::ServiceSettings NodeImpl::settings() const {
+  xrpc::ServiceSettings settings;
+  settings.service_did = config_.service_did;
+  settings.public_endpoint = config_.public_endpoint;
+  settings.incarnation = stores_->incarnation();
+  settings.serve_metrics = config_.metrics;
+  settings.metrics_token = config_.metrics_token;
+  settings.ip_per_minute = config_.ip_per_minute;
+  return settings;
+}
+
+void NodeImpl::collect_gauges() {
+  actor_metrics_->mailbox_depth.set(static_cast<double>(engine_->letters.load()));
+  metrics_->gauge("actor_registry_active_actors", "Actors in memory")
+      .set(static_cast<double>(engine_->active_actors.load()));
+  if (server_) {
+    metrics_->gauge("http_connections_active", "Open HTTP connections")
+        .set(static_cast<double>(server_->connections()));
+  }
+}
+
+Result<void> NodeImpl::listen() {
+  std::vector<asio::io_context*> contexts;
+  for (auto& worker : workers_) contexts.push_back(&worker->io);
+  auto server = http::Server::start(
+      contexts, config_.server, [router = router_.get()](http::Request request, http::Respond respond) {
+        router->handle(std::move(request), std::move(respond));
+      });
+  if (!server) return std::unexpected(server.error());
+  server_ = std::move(*server);
+  signals_ = std::make_unique<asio::signal_set>(workers_.front()->io, SIGTERM, SIGINT);
+  gateway_->start();
+  return {};
+}
+
+int NodeImpl::run() {
+  signals_->async_wait([this](auto error, int) {
+    if (!error) drain();
+  });
+  readiness_.accepting = true;
+  say("Server listening on " + config_.server.host + ":" + std::to_string(server_->port()));
+  for (auto& worker : workers_) {
+    threads_.emplace_back([&io = worker->io] { io.run(); });
+  }
+  for (auto& thread : threads_) thread.join();
+  threads_.clear();
+  stop_threads();
+  say("Catbird MLS Server stopped");
+  return 0;
+}
+
+void NodeImpl::drain() {
+  say("Shutting down all " + std::to_string(gateway_->active_actors()) + " actors");
+  readiness_.accepting = false;
+  auto stop = [this] {
+    for (auto& worker : workers_) {
+      worker->work.reset();
+      worker->io.stop();
+    }
+  };
+  workers_.front()->executor.post_after(drain_max, [stop] {
+    obs::log(obs::Level::warn, log_target, "drain took too long, stopping with requests open");
+    stop();
+  });
+  server_->drain(stop);
+}
+
+// Order matters: first nothing runs on the workers, then what the lane and the readers still have
+// queued runs to its end (decided writes become durable), then the tasks that came back are
+// destroyed with the contexts while everything they refer to still stands.
+void NodeImpl::stop_threads() {
+  for (auto& worker : workers_) worker->io.stop();
+  for (auto& thread : threads_) {
+    if (thread.joinable()) thread.join();
+  }
+  threads_.clear();
+  if (lane_thread_) lane_thread_->stop();
+  if (readers_) readers_->stop();
+  signals_.reset();
+  server_.reset();
+  fetcher_.reset();
+  workers_.clear();
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Node>> Node::start(const Config& config) {
+  auto node = std::make_unique<NodeImpl>(config);
+  if (auto opened = node->open(); !opened) return std::unexpected(opened.error());
+  return node;
+}
+
+}  // namespace catbird::app

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+#include "xrpc/endpoints.hpp"
+
+#include <array>
+
+namespace catbird::xrpc {
+
+namespace {
+
+using enum http::Method;
+
+// clang-format off
+constexpr auto table = std::to_array<Endpoint>({
+    {"blue.catbird.mls.createConvo", post, RateClass::create_convo, handle_create_convo},
+    {"blue.catbird.mls.addMembers", post, RateClass::add_members, handle_add_members},
+    {"blue.catbird.mls.removeMember", post, RateClass::other, handle_remove_member},
+    {"blue.catbird.mls.leaveConvo", post, RateClass::other, handle_leave_convo},
+    {"blue.catbird.mls.processExternalCommit", post, RateClass::other, handle_process_external_commit},
+    {"blue.catbird.mls.updateGroupInfo", post, RateClass::other, handle_update_group_info},
+    {"blue.catbird.mls.getGroupInfo", get, RateClass::other, handle_get_group_info},
+    {"blue.catbird.mls.getConvos", get, RateClass::other, handle_get_convos},
+    {"blue.catbird.mls.getEpoch", get, RateClass::other, handle_get_epoch},
+    {"blue.catbird.mls.getCommits", get, RateClass::get_messages, handle_get_commits},
+    {"blue.catbird.mls.sendMessage", post, RateClass::send_message, handle_send_message},
+    {"blue.catbird.mls.getMessages", get, RateClass::get_messages, handle_get_messages},
+    {"blue.catbird.mls.updateCursor", post, RateClass::read_state, handle_update_cursor},
+    {"blue.catbird.mls.getWelcome", get, RateClass::other, handle_get_welcome},
+    {"blue.catbird.mls.confirmWelcome", post, RateClass::other, handle_confirm_welcome},
+    {"blue.catbird.mls.publishKeyPackage", post, RateClass::publish_key_package, handle_publish_key_package},
+    {"blue.catbird.mls.publishKeyPackages", post, RateClass::publish_key_package, handle_publish_key_packages},
+    {"blue.catbird.mls.getKeyPackages", get, RateClass::claim_key_package, handle_get_key_packages},
+    {"blue.catbird.mls.getKeyPackageStats", get, RateClass::other, handle_get_key_package_stats},
+    {"blue.catbird.mls.streamConvoEvents", get, RateClass::other, handle_stream_convo_events},
+});
+// clang-format on
+
+}  // namespace
+
+std::span<const Endpoint> endpoints() { return table; }
+
+const Endpoint* find_endpoint(std::string_view nsid) {
+  for (const auto& endpoint : table) {
+    if (endpoint.nsid == nsid) return &endpoint;
+  }
+  return nullptr;
+}
+
+}  // namespace catbird::xrpc

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "storage/user_writer.hpp"
+#include "xrpc/endpoint.hpp"
+
+namespace catbird::xrpc {
+
+/// One checked upload: what may be stored, and for which device.
+struct Upload {
+  core::Caller owner;
+  storage::NewKeyPackage package;
+};
+
+/// {keyPackage, cipherSuite, expires?} checked as a whole: framing, signatures, suite, lifetime,
+/// credential = caller (K4). Fails with the lexicon's errors; changes nothing.
+Result<Upload> check_upload(const Fields& item, const core::Caller& caller, Timestamp now);
+
+}  // namespace catbird::xrpc

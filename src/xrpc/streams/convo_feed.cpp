@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: MIT
+#include "xrpc/streams/convo_feed.hpp"
+
+#include "xrpc/shapes.hpp"
+
+#include <functional>
+#include <set>
+#include <utility>
+
+namespace catbird::xrpc {
+
+namespace {
+
+constexpr std::size_t replay_rows_max = 200;
+constexpr std::size_t replay_bytes_max = 1024 * 1024;
+constexpr std::string_view nsid = "blue.catbird.mls.streamConvoEvents";
+constexpr std::string_view keepalive = ": keepalive\n\n";
+
+std::string as_event(std::string json) { return "data: " + std::move(json) + "\n\n"; }
+
+void open_event(JsonWriter& json, std::string_view type) {
+  json.open();
+  json.key("$type").text(std::string(nsid) + "#" + std::string(type));
+  json.key("type").text(type);
+}
+
+// Any spread will do; streams of one user need not share a worker.
+actors::Executor& pick(const std::vector<actors::Executor*>& workers, const core::Did& user) {
+  return *workers[std::hash<std::string>{}(user.value) % workers.size()];
+}
+
+}  // namespace
+
+ConvoFeed::ConvoFeed(Services& services, FeedScope scope,
+                     std::unique_ptr<realtime::Subscription> live, FeedStart start)
+    : services_(services),
+      own_(pick(services.workers, scope.user)),
+      scope_(std::move(scope)),
+      live_(std::move(live)),
+      cursor_(std::move(start.cursor)) {
+  for (auto& window : start.windows) after_[window.convo.value] = window.after;
+}
+
+void ConvoFeed::next(std::move_only_function<void(Chunk)> answer) {
+  Mode mode{};
+  {
+    const std::lock_guard lock(mutex_);
+    waiting_ = std::move(answer);
+    ++round_;
+    mode = mode_;
+  }
+  switch (mode) {
+    case Mode::starting:
+      begin();
+      break;
+    case Mode::replaying:
+      replay();
+      break;
+    case Mode::live:
+      take_live();
+      break;
+    case Mode::ending:
+    case Mode::ended:
+      finish();
+      break;
+  }
+}
+
+void ConvoFeed::cancel() {
+  const std::lock_guard lock(mutex_);
+  mode_ = Mode::ended;
+  waiting_ = nullptr;
+  live_.reset();
+}
+
+void ConvoFeed::begin() {
+  services_.readers.run([self = shared_from_this()](storage::Reader& reader) {
+    self->began(reader.last_position());
+  });
+}
+
+void ConvoFeed::began(const Result<std::uint64_t>& newest) {
+  if (!newest) {
+    finish();
+    return;
+  }
+  std::string first = ": connected\n\n";
+  Answer waiting;
+  {
+    const std::lock_guard lock(mutex_);
+    if (mode_ != Mode::starting) return;
+    mode_ = Mode::replaying;
+    position_ = *newest;
+    if (cursor_) {
+      // Too old, from the future or of another log: said first, then from now (DECISIONS 16).
+      if (cursor_->incarnation != services_.settings.incarnation) {
+        first += info_text("outdated-cursor");
+      } else if (cursor_->position > *newest) {
+        first += info_text("future-cursor");
+      } else {
+        position_ = cursor_->position;
+      }
+    }
+    waiting = claim_locked();
+  }
+  if (waiting) waiting(std::move(first));
+}
+
+void ConvoFeed::replay() {
+  storage::LogQuery query;
+  {
+    const std::lock_guard lock(mutex_);
+    if (reading_ || mode_ != Mode::replaying) return;
+    reading_ = true;
+    for (const auto& [convo, after] : after_) query.convos.emplace_back(convo);
+    query.after = position_;
+  }
+  query.rows_max = replay_rows_max;
+  query.bytes_max = replay_bytes_max;
+  services_.readers.run(
+      [self = shared_from_this(), query = std::move(query)](storage::Reader& reader) {
+        self->replayed(self->look(reader, query));
+      });
+}
+
+// The log knows nothing of rosters: rows of a conversation the user has left are cut where its
+// membership ended (A2), even before the hub's word of it arrives.
+Result<ConvoFeed::Look> ConvoFeed::look(storage::Reader& reader,
+                                        const storage::LogQuery& query) const {
+  auto rows = reader.log(query);
+  if (!rows) return std::unexpected(rows.error());
+  Look found{std::move(*rows), {}};
+  if (found.rows.empty()) return found;
+  auto active = reader.windows(scope_.user);
+  if (!active) return std::unexpected(active.error());
+  std::set<std::string> present;
+  for (const auto& window : *active) present.insert(window.convo.value);
+  for (const auto& row : found.rows) {
+    if (present.contains(row.convo.value) || found.ended.contains(row.convo.value)) continue;
+    auto loaded = reader.load(row.convo);
+    if (!loaded) return std::unexpected(loaded.error());
+    core::Seq until(0);
+    for (const auto& member : loaded->state.members) {
+      if (member.user == scope_.user && member.left) until = member.left->seq;
+    }
+    found.ended[row.convo.value] = until;
+  }
+  return found;
+}
+
+void ConvoFeed::replayed(Result<Look> found) {
+  if (!found) {
+    finish();  // the client comes back with its cursor
+    return;
+  }
+  std::string out;
+  Answer waiting;
+  bool caught_up = false;
+  {
+    const std::lock_guard lock(mutex_);
+    reading_ = false;
+    if (mode_ != Mode::replaying) return;
+    for (const auto& row : found->rows) {
+      position_ = row.position;
+      const auto end = found->ended.find(row.convo.value);
+      const bool past_end = end != found->ended.end() && row.seq > end->second;
+      if (!past_end && row_is_visible(row.convo, row.seq)) out += event_text(row);
+    }
+    caught_up = found->rows.empty();
+    if (caught_up) mode_ = Mode::live;
+    if (!out.empty()) waiting = claim_locked();
+  }
+  if (waiting) {
+    waiting(std::move(out));
+  } else if (caught_up) {
+    take_live();
+  } else {
+    replay();
+  }
+}
+
+void ConvoFeed::take_live() {
+  std::string out;
+  Answer waiting;
+  Mode mode{};
+  {
+    const std::lock_guard lock(mutex_);
+    if (!live_ || !waiting_ || mode_ != Mode::live) return;
+    auto news = live_->take();
+    if (news.overflowed) {
+      // Told and cut, never skipped: the cursor says where to go on (L3).
+      out = info_text("slow-consumer");
+      mode_ = Mode::ending;
+    }
+    for (const auto& event : news.events) {
+      if (take_one(event, out)) continue;
+      mode_ = Mode::ending;
+      break;
+    }
+    // Rows may be stored that were never published: look once.
+    if (news.resync && mode_ == Mode::live) mode_ = Mode::replaying;
+    mode = mode_;
+    if (!out.empty()) waiting = claim_locked();
+  }
+  if (waiting) {
+    waiting(std::move(out));
+  } else if (mode == Mode::ending) {
+    finish();
+  } else if (mode == Mode::replaying) {
+    replay();
+  } else {
+    wait_for_news();
+  }
+}
+
+// False when the stream is over.
+bool ConvoFeed::take_one(const realtime::LogEvent& event, std::string& out) {
+  if (const auto* change = std::get_if<realtime::RosterChange>(&event)) {
+    if (change->joined) {
+      after_.insert_or_assign(change->convo.value, change->seq);
+      return true;
+    }
+    after_.erase(change->convo.value);
+    if (!scope_.only) return true;
+    out += info_text("removed");
+    return false;
+  }
+  const auto& live = std::get<realtime::LiveRow>(event);
+  if (live.position <= position_) return true;  // already came out of the store
+  position_ = live.position;
+  if (!row_is_visible(live.convo, live.seq)) return true;
+  out += event_text({.convo = live.convo,
+                     .position = live.position,
+                     .seq = live.seq,
+                     .epoch = live.epoch,
+                     .kind = live.kind,
+                     .id = live.id,
+                     .committer = {},
+                     .at = live.at,
+                     .bytes = live.bytes});
+  return true;
+}
+
+void ConvoFeed::wait_for_news() {
+  const std::lock_guard lock(mutex_);
+  if (!live_ || !waiting_) return;
+  own_.post_after(services_.settings.stream_keepalive,
+                  [weak = weak_from_this(), round = round_] {
+                    if (auto self = weak.lock()) self->keep_alive(round);
+                  });
+  live_->wait([weak = weak_from_this(), &own = own_] {
+    // Called on the lane's thread, or from wait() itself: never do the work there.
+    own.post([weak] {
+      if (auto self = weak.lock()) self->take_live();
+    });
+  });
+}
+
+void ConvoFeed::keep_alive(std::uint64_t round) {
+  Answer waiting;
+  {
+    const std::lock_guard lock(mutex_);
+    if (round != round_ || mode_ != Mode::live) return;
+    waiting = claim_locked();
+  }
+  if (waiting) waiting(std::string(keepalive));
+}
+
+void ConvoFeed::finish() {
+  Answer waiting;
+  {
+    const std::lock_guard lock(mutex_);
+    mode_ = Mode::ended;
+    live_.reset();
+    waiting = claim_locked();
+  }
+  if (waiting) waiting(std::nullopt);
+}
+
+bool ConvoFeed::row_is_visible(const core::ConvoId& convo, core::Seq seq) const {
+  auto it = after_.find(convo.value);
+  return it != after_.end() && seq > it->second;
+}
+
+std::string ConvoFeed::event_text(const storage::Row& row) const {
+  JsonWriter json;
+  open_event(json, "messageEvent");
+  json.key("cursor").text(encode_cursor({services_.settings.incarnation, row.position}));
+  json.key("message");
+  write_message_view(json, row);
+  json.close();
+  return as_event(json.take());
+}
+
+std::string ConvoFeed::info_text(std::string_view reason) const {
+  JsonWriter json;
+  open_event(json, "infoEvent");
+  json.key("cursor").text(encode_cursor({services_.settings.incarnation, position_}));
+  json.key("info").text(reason);
+  json.key("reason").text(reason);
+  json.close();
+  return as_event(json.take());
+}
+
+}  // namespace catbird::xrpc

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "http/message.hpp"
+#include "realtime/hub.hpp"
+#include "storage/reader.hpp"
+#include "xrpc/services.hpp"
+#include "xrpc/streams/cursor.hpp"
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace catbird::xrpc {
+
+/// What a stream shows: the user's conversations, or one of them.
+struct FeedScope {
+  core::Did user;
+  std::optional<core::ConvoId> only;
+};
+/// Where it starts. Without a cursor: from now.
+struct FeedStart {
+  std::optional<StreamCursor> cursor;
+  std::vector<storage::Window> windows;
+};
+
+/// The body of streamConvoEvents: exactly the rows after the cursor, in commit order, first out of
+/// the store, then live; commits included (L2). Each step it reads the store until nothing is
+/// left, then takes what the hub has kept since before that read, so nothing falls between. A
+/// reader that does not keep up is told and cut (L3); one that leaves the conversation sees the
+/// row that removed it and then the end (A2).
+///
+/// Pulled by the connection. Thread-safe inside: answers come from reader threads, the lane and
+/// timers.
+class ConvoFeed final : public http::BodySource,
+                        public std::enable_shared_from_this<ConvoFeed> {
+ public:
+  /// The subscription must be older than the windows of `start`.
+  ConvoFeed(Services& services, FeedScope scope, std::unique_ptr<realtime::Subscription> live,
+            FeedStart start);
+
+  void next(std::move_only_function<void(Chunk)> answer) override;
+  void cancel() override;
+
+ private:
+  enum class Mode : std::uint8_t { starting, replaying, live, ending, ended };
+  using Answer = std::move_only_function<void(Chunk)>;
+
+  /// What one look at the store gave: rows, and where conversations ended for this user.
+  struct Look {
+    std::vector<storage::Row> rows;
+    std::map<std::string, core::Seq> ended;
+  };
+
+  void begin();
+  void began(const Result<std::uint64_t>& newest);
+  void replay();
+  Result<Look> look(storage::Reader& reader, const storage::LogQuery& query) const;
+  void replayed(Result<Look> found);
+  void take_live();
+  bool take_one(const realtime::LogEvent& event, std::string& out);
+  void wait_for_news();
+  void keep_alive(std::uint64_t round);
+  void finish();
+  Answer claim_locked() { return std::exchange(waiting_, nullptr); }
+  bool row_is_visible(const core::ConvoId& convo, core::Seq seq) const;
+  std::string event_text(const storage::Row& row) const;
+  std::string info_text(std::string_view reason) const;
+
+  Services& services_;
+  actors::Executor& own_;       // where this stream's work is posted
+  const FeedScope scope_;
+  std::unique_ptr<realtime::Subscription> live_;
+
+  std::mutex mutex_;
+  std::map<std::string, core::Seq> after_;  // by conversation: rows up to here are not shown
+  std::optional<StreamCursor> cursor_;
+  std::uint64_t position_ = 0;  // of the last row sent or passed over
+  Mode mode_ = Mode::starting;
+  Answer waiting_;              // the connection, if it can take a chunk
+  bool reading_ = false;        // a look at the store is under way
+  std::uint64_t round_ = 0;     // of waiting_, so that an old timer does nothing
+};
+
+}  // namespace catbird::xrpc
