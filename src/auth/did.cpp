@@ -126,8 +126,8 @@ std::optional<Issuer> parse_issuer(std::string_view iss) {
 }
 
 std::optional<DidTarget> did_target(std::string_view did, const DidTargetRules& rules) {
+  if (!is_valid_did(did)) return std::nullopt;
   if (did.starts_with(web_prefix)) return web_target(did.substr(web_prefix.size()), rules);
-  if (!did.starts_with(plc_prefix)) return std::nullopt;
   DidTarget target;
   target.operator_url = true;
   target.url = rules.plc_directory_url;

@@ -23,7 +23,7 @@ std::int64_t to_ms(std::chrono::seconds seconds) {
 
 /// False also if the clock went back behind `since`: such an age says nothing.
 bool is_within(std::int64_t since, std::int64_t now, std::int64_t life_ms) {
-  return now >= since && now - since < life_ms;
+  return now >= since && now - life_ms < since;
 }
 
 std::unexpected<Error> unreachable() {
@@ -85,22 +85,19 @@ DidCache::Step DidCache::look(const std::string& did, Done& done, std::int64_t n
   const std::int64_t fresh_ms = to_ms(options_.document_fresh);
   Step step;
   if (const Known* known = known_.find(did)) {
-    const bool may_fetch = now >= known->retry_ms || known->retry_ms - now > unreachable_ms;
-    if (is_within(known->asked_ms, now, fresh_ms)) {
-      step.answer = KeyAnswer{known->key, KeyAnswer::Origin::cache};
-      const bool is_old = !is_within(known->asked_ms, now, fresh_ms / 5 * 4);
-      if (is_old && may_fetch && !flights_.contains(did) && flights_.size() < flights_max) {
-        flights_.emplace(did, Flight{now, {}});
-        step.start = true;
-      }
-      return step;
+    const bool is_fresh = is_within(known->asked_ms, now, fresh_ms);
+    const bool is_tolerable = is_within(known->failed_ms, now, silent_ms) &&
+                              is_within(known->asked_ms, now, to_ms(options_.document_stale_max));
+    if (!is_fresh && !is_tolerable) return join(did, done, now);
+    step.answer =
+        KeyAnswer{known->key, is_fresh ? KeyAnswer::Origin::cache : KeyAnswer::Origin::stale};
+    const bool is_young = is_within(known->asked_ms, now, fresh_ms / 5 * 4);
+    const bool may_fetch = !is_within(known->failed_ms, now, unreachable_ms);
+    if (!is_young && may_fetch && !flights_.contains(did) && flights_.size() < flights_max) {
+      flights_.emplace(did, Flight{now, {}});
+      step.start = true;
     }
-    const bool is_tolerable = is_within(known->asked_ms, now, to_ms(options_.document_stale_max));
-    if (!may_fetch && is_tolerable) {
-      step.answer = KeyAnswer{known->key, KeyAnswer::Origin::stale};
-      return step;
-    }
-    return join(did, done, now);
+    return step;
   }
   if (const Unusable* unusable = unusable_.find(did)) {
     if (is_within(unusable->asked_ms, now, unusable->life_ms)) {
@@ -183,9 +180,9 @@ Result<KeyAnswer> DidCache::settle(const std::string& did, std::int64_t asked_ms
                                    Result<std::shared_ptr<const PublicKey>> outcome) {
   Known* known = known_.find(did);
   if (outcome) {
-    const std::int64_t forced_ms = known == nullptr ? 0 : known->forced_ms;
+    const std::int64_t forced_ms = known == nullptr ? never_ms : known->forced_ms;
     const KeyAnswer answer{*outcome, KeyAnswer::Origin::fetched};
-    known_.put(did, Known{std::move(*outcome), asked_ms, forced_ms, 0});
+    known_.put(did, Known{std::move(*outcome), asked_ms, forced_ms, never_ms});
     unusable_.erase(did);
     return answer;
   }
@@ -198,7 +195,7 @@ Result<KeyAnswer> DidCache::settle(const std::string& did, std::int64_t asked_ms
   }
   const std::int64_t now = now_ms();
   if (known != nullptr) {
-    known->retry_ms = now + unreachable_ms;
+    known->failed_ms = now;
     if (is_within(known->asked_ms, now, to_ms(options_.document_stale_max))) {
       return KeyAnswer{known->key, KeyAnswer::Origin::stale};
     }

@@ -8,8 +8,10 @@
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -46,11 +48,13 @@ class DidCache : public std::enable_shared_from_this<DidCache> {
   void find_refreshed(const std::string& did, Done done);
 
  private:
+  static constexpr std::int64_t never_ms = std::numeric_limits<std::int64_t>::min();
+
   struct Known {
     std::shared_ptr<const PublicKey> key;
-    std::int64_t asked_ms = 0;   // when its fetch began
-    std::int64_t forced_ms = 0;  // last forced refresh; 0: never
-    std::int64_t retry_ms = 0;   // no fetch before this, after one without an answer
+    std::int64_t asked_ms = never_ms;   // when its fetch began
+    std::int64_t forced_ms = never_ms;  // last forced refresh
+    std::int64_t failed_ms = never_ms;  // last fetch without an answer since
   };
   struct Unusable {
     Error error;

@@ -26,6 +26,7 @@ inline constexpr std::size_t waiters_per_flight_max = 1024;  // requests waiting
 inline constexpr std::size_t negatives_max = 10'000;         // DIDs known to be unusable
 inline constexpr std::int64_t negative_ms = 30'000;          // an answer "no such DID" is kept
 inline constexpr std::int64_t unreachable_ms = 5'000;        // "no answer" is kept for one DID
+inline constexpr std::int64_t silent_ms = 30'000;  // so long nobody known waits for the next try
 inline constexpr std::size_t forced_refreshes_per_second_max = 50;  // quality S5
 inline constexpr int breaker_failures = 5;                          // in a row: directory is down
 inline constexpr std::int64_t breaker_probe_ms = 1'000;             // one probe in this time

@@ -8,6 +8,7 @@
 #include <atomic>
 #include <deque>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <utility>
@@ -146,10 +147,11 @@ struct World {
   /// The answer, or an `internal` error if there was none yet.
   Result<Identity> verify(const std::string& token) {
     if (!auth) open();
-    Result<Identity> answer = fail(Errc::internal, "no answer");
+    // Shared: a held answer may come after this call.
+    const auto answer = std::make_shared<Result<Identity>>(fail(Errc::internal, "no answer"));
     auth->verify("Bearer " + token, method,
-                 [&](Result<Identity> result) { answer = std::move(result); });
-    return answer;
+                 [answer](Result<Identity> result) { *answer = std::move(result); });
+    return *answer;
   }
   Result<Identity> verify(const Claims& claims) { return verify(token(claims)); }
   Result<Identity> verify_fresh() { return verify(claims()); }

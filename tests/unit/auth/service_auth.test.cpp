@@ -320,6 +320,22 @@ TEST(ServiceAuth, accepts_a_token_once_from_eight_threads) {
   }
 }
 
+TEST(ServiceAuth, tells_a_caller_to_come_again_where_a_token_may_be_from_before) {
+  World world;
+  const std::int64_t now = world.clock.seconds();
+  const std::string before = world.token(world.claims().number("iat", now - 1));
+  const std::string undated = world.token(world.claims().without("iat"));
+  const std::string refused = "503 before: token was issued before this server started";
+
+  EXPECT_EQ(told(world.verify(before)), refused);
+  EXPECT_EQ(told(world.verify(undated)), refused);
+  EXPECT_EQ(told(world.verify_fresh()), "ok");
+  world.clock.advance(269);
+  EXPECT_EQ(told(world.verify(world.claims().without("iat"))), refused);
+  world.clock.advance(1);
+  EXPECT_EQ(told(world.verify(world.claims().without("iat"))), "ok");
+}
+
 TEST(ServiceAuth, tells_no_did_and_no_token_in_any_refusal) {
   World world;
   world.options.development = true;
