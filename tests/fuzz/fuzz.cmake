@@ -37,6 +37,17 @@ foreach(parser message key_package welcome group_info ratchet_tree padding)
   catbird_add_fuzzer(${parser} DEPS catbird::test_mls)
 endforeach()
 
+# Their seeds are in corpus/; the folder of made ones stays empty.
+foreach(parser http_request http_names)
+  file(MAKE_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/fuzz/seeds/${parser})
+  catbird_add_fuzzer(${parser} DEPS catbird::http)
+endforeach()
+
+foreach(parser token did_document)
+  file(MAKE_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/fuzz/seeds/${parser})
+  catbird_add_fuzzer(${parser} DEPS catbird::auth)
+endforeach()
+
 # Passes only if the fuzzer finds the planted bug and AddressSanitizer names it.
 add_executable(catbird_fuzz_canary ${CMAKE_CURRENT_LIST_DIR}/canary.fuzz.cpp)
 target_link_libraries(catbird_fuzz_canary PRIVATE catbird_options)
