@@ -27,12 +27,14 @@ class List {
  public:
   class Iterator {
    public:
+    // NOLINTBEGIN(readability-identifier-naming): the standard library asks for these names.
     using iterator_concept = std::input_iterator_tag;
     using iterator_category = std::input_iterator_tag;
     using value_type = T;
     using difference_type = std::ptrdiff_t;
     using pointer = void;
     using reference = T;
+    // NOLINTEND(readability-identifier-naming)
 
     Iterator() = default;
     explicit Iterator(ByteView items) : rest_(items) { load(); }
@@ -62,8 +64,8 @@ class List {
     std::size_t item_bytes_ = 0;
     T item_{};
   };
-  using value_type = T;
-  using const_iterator = Iterator;
+  using value_type = T;             // NOLINT(readability-identifier-naming)
+  using const_iterator = Iterator;  // NOLINT(readability-identifier-naming)
 
   List() = default;
   /// For parsers only: `items` holds exactly `count` well-formed items.

@@ -103,8 +103,7 @@ TEST(Parse, sees_who_joins_by_an_external_commit) {
   EXPECT_EQ(body.sender.type, mls::SenderType::new_member_commit);
   EXPECT_TRUE(body.membership_tag.empty());
   const auto& commit = std::get<mls::Commit>(body.content);
-  ASSERT_TRUE(commit.path);
-  EXPECT_EQ(text_of(commit.path->leaf.credential.identity), "did:plc:alice");
+  EXPECT_EQ(text_of(commit.path.value().leaf.credential.identity), "did:plc:alice");
   EXPECT_TRUE(std::holds_alternative<mls::ExternalInitProposal>(
       std::get<mls::Proposal>(commit.proposals.front())));
 }
@@ -160,12 +159,15 @@ TEST(Parse, refuses_content_that_its_sender_may_not_send) {
   const auto remove = Writer().u16(3).u32(1).raw(tags(1)).take();
   const auto self_remove = Writer().u16(0x000a).raw(tags(1)).take();
   const auto external_init = Writer().u16(6).opaque({}).raw(tags(1)).take();
+  const auto made = make_key_package(alice(), "did:plc:alice").bare;
+  const auto leaf = encode(mls::parse_key_package(made).value().leaf);
+  const auto update = Writer().u16(2).raw(leaf).raw(tags(1)).take();
   const std::vector<Bytes> cases{
       public_message(2, 3, commit),        public_message(3, 3, commit),
       public_message(2, 1, application),   public_message(3, 1, application),
       public_message(4, 1, application),   public_message(4, 2, remove),
       public_message(3, 2, remove),        public_message(2, 2, self_remove),
-      public_message(2, 2, external_init),
+      public_message(2, 2, external_init), public_message(2, 2, update),
   };
 
   for (const auto& bytes : cases) {
@@ -227,6 +229,19 @@ TEST(Parse, reads_key_packages_welcomes_and_group_infos_bare_and_wrapped) {
             encode(mls::read_group_info(bare(info)).value()));
 }
 
+TEST(Parse, reads_a_bare_value_whose_suite_looks_like_the_wire_format_of_a_wrapped_one) {
+  auto package = make_key_package(alice(), "did:plc:alice").bare;
+  package[3] = static_cast<std::uint8_t>(mls::WireFormat::key_package);
+  auto info = make_group_info(alice(), {.at = some_group()});
+  info.erase(info.begin(), info.begin() + 4);
+  info[3] = static_cast<std::uint8_t>(mls::WireFormat::group_info);
+  const Bytes welcome{0, 1, 0, 3, 'a', 'b', 'c'};  // suite 1, no secrets, three octets
+
+  EXPECT_EQ(mls::read_key_package(package).value().cipher_suite, 5U);
+  EXPECT_EQ(mls::read_group_info(info).value().context.cipher_suite, 4U);
+  EXPECT_EQ(text_of(mls::read_welcome(welcome).value().encrypted_group_info), "abc");
+}
+
 TEST(Parse, refuses_another_kind_of_message_where_one_kind_is_wanted) {
   const auto package = make_key_package(alice(), "did:plc:alice");
   const auto welcome = make_welcome(1, {});
@@ -253,10 +268,10 @@ TEST(Parse, reads_a_tree_with_its_blanks) {
   ASSERT_TRUE(tree);
   ASSERT_EQ(tree->nodes.size(), 5U);
   EXPECT_FALSE(tree->nodes.at(3).has_value());
-  const auto leaf = tree->nodes.at(4);
-  EXPECT_EQ(text_of(std::get<mls::LeafNode>(leaf.value()).credential.identity), "c");
-  const auto parent = tree->nodes.at(1);
-  EXPECT_EQ(std::get<mls::ParentNode>(parent.value()).unmerged_leaves.front(), 1U);
+  const auto leaf = tree->nodes.at(4).value();
+  EXPECT_EQ(text_of(std::get<mls::LeafNode>(leaf).credential.identity), "c");
+  const auto parent = tree->nodes.at(1).value();
+  EXPECT_EQ(std::get<mls::ParentNode>(parent).unmerged_leaves.front(), 1U);
 }
 
 TEST(Parse, refuses_a_tree_that_is_empty_or_ends_blank_or_does_not_alternate) {

@@ -26,9 +26,16 @@ TEST(Reader, reads_lengths_of_all_three_sizes_up_to_the_largest) {
 }
 
 TEST(Reader, refuses_lengths_that_are_not_minimal_or_begin_with_11_or_are_cut) {
-  const std::vector<Bytes> cases{{},     {0x40, 0x3f},       {0x40, 0x00},
-                                 {0xc0}, {0xff, 0, 0, 0, 0}, {0x80, 0x00, 0x3f, 0xff},
-                                 {0x40}, {0x80, 0x01},       {0x80, 0x00, 0x00, 0x01}};
+  const std::vector<Bytes> cases{{},
+                                 {0x40, 0x3f},
+                                 {0x40, 0x00},
+                                 {0xc0},
+                                 {0xff, 0, 0, 0, 0},
+                                 {0xc0, 0, 0x40, 0},
+                                 {0x80, 0x00, 0x3f, 0xff},
+                                 {0x40},
+                                 {0x80, 0x01},
+                                 {0x80, 0x00, 0x00, 0x01}};
 
   for (const auto& bytes : cases) {
     Reader in(bytes);

@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <optional>
+#include <stdexcept>
 #include <string>
 
 namespace catbird::testing {
@@ -23,7 +24,9 @@ inline std::optional<nlohmann::json> load_vectors(const std::string& name) {
 }
 
 inline Bytes hex_of(const nlohmann::json& entry, const char* field) {
-  return from_hex(entry.at(field).get<std::string>()).value();
+  const auto bytes = from_hex(entry.at(field).get<std::string>());
+  if (!bytes) throw std::runtime_error(std::string("not hexadecimal: ") + field);
+  return *bytes;
 }
 
 }  // namespace catbird::testing

@@ -4,6 +4,7 @@
 #include "support/mls_samples.hpp"
 
 #include <gtest/gtest.h>
+#include <openssl/err.h>
 
 #include <algorithm>
 #include <functional>
@@ -193,7 +194,7 @@ TEST(Signatures, refuse_malformed_keys_and_unknown_suites) {
   const auto content = view_of("content");
   const auto signature = bob.sign("Label", content);
   auto wrong_form = bob.public_key();
-  wrong_form[0] = 0x02;
+  wrong_form[0] = wrong_form.back() % 2 == 0 ? 0x06 : 0x07;  // hybrid, which OpenSSL would take
   auto off_curve = bob.public_key();
   off_curve.back() ^= 1U;
 
@@ -204,6 +205,33 @@ TEST(Signatures, refuse_malformed_keys_and_unknown_suites) {
   EXPECT_FALSE(mls::verify_with_label(1, bob.public_key(), "Label", content, signature));
   EXPECT_FALSE(mls::verify_with_label(9, bob.public_key(), "Label", content, signature));
   EXPECT_FALSE(mls::verify_with_label(2, bob.public_key(), "Label", content, {}));
+}
+
+TEST(Signatures, of_an_update_leaf_bind_it_to_its_group_and_place) {
+  const auto made = make_key_package(alice(), "did:plc:alice");
+  auto leaf = mls::parse_key_package(made.bare).value().leaf;
+  leaf.source = mls::LeafSource::update;
+  leaf.signature = {};
+  auto tbs = encode(leaf);
+  tbs.pop_back();  // the empty signature
+  leaf.tbs = tbs;
+  const Bytes group(70, 1);
+  const auto signed_bytes = Writer().raw(tbs).opaque(group).u32(0x01020304).take();
+  const auto signature = alice().sign("LeafNodeTBS", signed_bytes);
+  leaf.signature = signature;
+
+  EXPECT_TRUE(mls::verify_leaf(1, leaf, group, 0x01020304));
+  EXPECT_FALSE(mls::verify_leaf(1, leaf, group, 0x01020305));
+  EXPECT_FALSE(mls::verify_leaf(1, leaf, Bytes(70, 2), 0x01020304));
+}
+
+TEST(Signatures, leave_no_trace_in_the_error_queue_when_they_are_refused) {
+  ERR_clear_error();
+
+  EXPECT_FALSE(mls::verify_with_label(2, alice().public_key(), "Label", {}, Bytes(70, 1)));
+  EXPECT_FALSE(mls::verify_with_label(2, Signer(2, "").public_key(), "Label", {}, Bytes(70, 1)));
+
+  EXPECT_EQ(ERR_peek_error(), 0U);
 }
 
 TEST(Signatures, of_made_commits_and_group_infos_verify_under_the_made_context) {
