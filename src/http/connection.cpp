@@ -8,6 +8,8 @@
 #include <boost/asio/post.hpp>
 #include <unistd.h>
 
+#include <algorithm>
+#include <chrono>
 #include <utility>
 
 namespace catbird::http {
@@ -17,6 +19,9 @@ using boost::system::error_code;
 
 /// A pipelining client gets this many answers before the others of its worker have their turn.
 constexpr unsigned requests_per_turn_max = 16;
+/// What a client still sending or receiving gets once the server drains; the process has ten
+/// seconds in all to leave.
+constexpr std::chrono::milliseconds drain_deadline{4'000};
 constexpr std::size_t linger_bytes_max = 1024 * 1024;
 constexpr std::string_view continue_line = "HTTP/1.1 100 Continue\r\n\r\n";
 
@@ -99,7 +104,11 @@ void Connection::close() {
 
 void Connection::drain() {
   if (state_ == State::idle) return close();
-  if (state_ == State::waiting) end_stream();
+  if (state_ == State::waiting) return end_stream();
+  // A client that trickles a body or an answer must not hold up the end.
+  if (state_ == State::reading || state_ == State::writing) {
+    deadline_ = std::min(deadline_, Worker::Clock::now() + drain_deadline);
+  }
 }
 
 void Connection::on_deadline() {
@@ -108,6 +117,7 @@ void Connection::on_deadline() {
 }
 
 void Connection::set_deadline(std::chrono::milliseconds after) {
+  if (worker_.draining()) after = std::min(after, drain_deadline);
   deadline_ = Worker::Clock::now() + after;
 }
 

@@ -41,8 +41,11 @@ struct ServerOptions {
 /// the handler; the connection cap answers 503 with Retry-After and closes.
 ///
 /// drain(): stops accepting, lets requests in flight finish, closes idle connections and ends
-/// streams; `done` is called on one of the io_contexts when the last connection is gone.
-/// The io_contexts must outlive the Server, and the Server must outlive their run().
+/// streams; `done` is called on one of the io_contexts when the last connection is gone. A client
+/// that stalls is cut after 4 s; a handler that never answers is waited for. Any thread may call
+/// it, once.
+/// The io_contexts must outlive the Server, and the Server must outlive their run(). `respond` may
+/// be called or dropped later than that: it then does nothing. Dropping it unanswered is a 500.
 class Server {
  public:
   /// Binds and listens; fails with a one-line reason (e.g. port in use).

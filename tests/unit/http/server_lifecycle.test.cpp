@@ -105,6 +105,19 @@ TEST(ServerDrain, ends_a_connection_whose_request_is_still_arriving_after_its_an
   EXPECT_EQ(done.wait_for(ceiling), std::future_status::ready);
 }
 
+TEST(ServerDrain, cuts_a_client_that_never_sends_the_rest_of_its_request) {
+  TestServer server(ok);
+  RawClient client(server.port());
+  client.send("POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n");
+  client.read_until("\r\n\r\n");
+
+  auto done = server.drain();
+
+  EXPECT_THAT(client.read_to_end(), StartsWith("HTTP/1.1 408 "));
+  client.close();
+  EXPECT_EQ(done.wait_for(ceiling), std::future_status::ready);
+}
+
 TEST(ServerStart, fails_in_one_line_when_the_port_is_taken_or_the_host_is_no_address) {
   TestServer first(ok);
   test::IoThreads threads;
