@@ -118,6 +118,12 @@ struct SuiteStats {
   std::optional<Timestamp> oldest_expiry;  // of an available one
 };
 
+/// Rows of `convo` with seq > `after` are readable.
+struct Window {
+  core::ConvoId convo;
+  core::Seq after;
+};
+
 class Reader {
  public:
   virtual ~Reader() = default;
@@ -142,8 +148,9 @@ class Reader {
   virtual Result<std::optional<core::Seq>> seq_of(const core::ConvoId& convo,
                                                   const core::MsgId& id) = 0;
   virtual Result<ConvoPage> convos(const ConvoQuery& query) = 0;
-  /// Ids of all conversations in which `user` is active, for streams.
-  virtual Result<std::vector<core::ConvoId>> convo_ids(const core::Did& user) = 0;
+  /// All conversations in which `user` is active, with its join_seq (rows after it are readable),
+  /// for streams. (Replaces convo_ids.)
+  virtual Result<std::vector<Window>> windows(const core::Did& user) = 0;
   virtual Result<std::optional<GroupInfoView>> group_info(const core::ConvoId& convo) = 0;
   /// The pending Welcome of this device (or of the whole user, if it was addressed so): neither
   /// confirmed, superseded nor older than welcome_life_ms at `now`.

@@ -190,14 +190,14 @@ class MemoryReader final : public Reader {
     return page;
   }
 
-  Result<std::vector<core::ConvoId>> convo_ids(const core::Did& user) override {
+  Result<std::vector<Window>> windows(const core::Did& user) override {
     const std::lock_guard lock(data_.mutex);
     if (failing()) return unavailable();
-    std::vector<core::ConvoId> ids;
+    std::vector<Window> found;
     for (const auto& [id, row] : data_.convos) {
-      if (active_in(row, user)) ids.push_back(id);
+      if (active_in(row, user)) found.push_back({id, row.members.at(user).join_seq});
     }
-    return ids;
+    return found;
   }
 
   Result<std::optional<GroupInfoView>> group_info(const core::ConvoId& convo) override {

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "storage/reader.hpp"
+#include "storage/sqlite/convo_row.hpp"
+#include "storage/sqlite/database.hpp"
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace catbird::storage::sqlite {
+
+/// A connection of its own; every call is one read transaction, so that what it puts together from
+/// several statements is one state.
+class SqliteReader final : public Reader {
+ public:
+  explicit SqliteReader(std::unique_ptr<Database> database) : db_(std::move(database)) {}
+
+  Result<Loaded> load(const core::ConvoId& convo) override;
+  Result<Keys> load_keys(const core::ConvoId& convo, std::size_t max) override;
+  Result<std::optional<core::KnownKey>> find_key(const core::ConvoId& convo,
+                                                 const std::string& key) override;
+  Result<std::vector<Row>> page(const PageQuery& query) override;
+  Result<std::vector<Row>> commits(const CommitQuery& query) override;
+  Result<std::vector<Row>> log(const LogQuery& query) override;
+  Result<std::uint64_t> last_position() override;
+  Result<std::optional<core::Seq>> seq_of(const core::ConvoId& convo,
+                                          const core::MsgId& id) override;
+  Result<ConvoPage> convos(const ConvoQuery& query) override;
+  Result<std::vector<Window>> windows(const core::Did& user) override;
+  Result<std::optional<GroupInfoView>> group_info(const core::ConvoId& convo) override;
+  Result<std::optional<WelcomeView>> welcome(const core::ConvoId& convo, const core::Caller& device,
+                                             Timestamp now) override;
+  Result<std::vector<KeyPackageFacts>> find_key_packages(const std::vector<Bytes>& ids,
+                                                         Timestamp now) override;
+  Result<std::vector<SuiteStats>> key_package_stats(const core::Did& user, Timestamp now) override;
+  Result<void> ping() override;
+
+ private:
+  Result<ConvoView> view(RowHandle id, const ConvoQuery& query);
+  Result<std::uint64_t> unread(const ConvoRow& convo, const MemberRow& me,
+                               const core::SenderTag& mine);
+  /// A row of the log still without its bytes.
+  struct Place {
+    std::uint64_t position = 0;
+    const core::ConvoId* convo = nullptr;
+  };
+  Result<void> find_places(const core::ConvoId& convo, const LogQuery& query,
+                           std::vector<Place>& places);
+  Result<std::uint64_t> position_at(RowHandle convo, std::uint64_t seq);
+
+  std::unique_ptr<Database> db_;
+};
+
+/// The scope of a read transaction. The snapshot is taken by the first statement after it.
+class ReadScope {
+ public:
+  explicit ReadScope(Database& database) : begun_(database.run("BEGIN")), rollback_(database) {}
+  const Result<void>& begun() const { return begun_; }
+
+ private:
+  Result<void> begun_;
+  Rollback rollback_;
+};
+
+}  // namespace catbird::storage::sqlite

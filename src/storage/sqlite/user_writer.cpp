@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: MIT
+#include "storage/sqlite/user_writer.hpp"
+
+#include "core/limits.hpp"
+#include "storage/sqlite/convo_row.hpp"
+#include "storage/sqlite/event_writer.hpp"
+#include "storage/sqlite/package_row.hpp"
+#include "storage/sqlite/recipient_row.hpp"
+
+#include <utility>
+
+namespace catbird::storage::sqlite {
+
+namespace {
+
+constexpr const char* max_package = "SELECT max(id) FROM key_package";
+constexpr const char* select_known =
+    "SELECT 1 FROM key_package WHERE hash IN (?1, ?2)"
+    " UNION ALL SELECT 1 FROM key_package WHERE ref IN (?1, ?2)";
+constexpr const char* count_pool =
+    "SELECT count(*) FROM key_package WHERE user=?1 AND suite=?2 AND device=?3"
+    " AND state IN ('available', 'reserved') AND not_after>?4";
+
+}  // namespace
+
+Result<PublishResult> SqliteUserWriter::publish(const core::Caller& owner,
+                                                const NewKeyPackage& package, Timestamp now) {
+  {
+    Query known = db_.query(select_known, {package.hash, package.ref});
+    auto found = known.next();
+    if (!found) return std::unexpected(found.error());
+    if (*found) return PublishResult::duplicate;
+  }
+  {
+    Query pool = db_.query(count_pool, {owner.user, package.suite, owner.device, now});
+    auto found = pool.next();
+    if (!found) return std::unexpected(found.error());
+    if (pool.number(0) >= core::key_packages_per_device_max) return PublishResult::pool_full;
+  }
+  auto id = next_id(db_, max_package);
+  if (!id) return std::unexpected(id.error());
+  PackageRow row;
+  row.state.id = *id;
+  row.state.device = owner.device;
+  row.state.last_resort = package.last_resort;
+  row.state.not_after = package.not_after;
+  row.user = owner.user;
+  row.suite = package.suite;
+  row.ref = package.ref;
+  row.hash = package.hash;
+  row.published_at = now;
+  row.body_sum = sum_of(package.bytes);
+  if (auto done = insert_package(db_, row, package.bytes); !done) {
+    return std::unexpected(done.error());
+  }
+  return PublishResult::stored;
+}
+
+Result<std::vector<ReservedKeyPackage>> SqliteUserWriter::reserve(const ReserveQuery& query) {
+  auto pool = package_pool(db_, query.target, query.suite, query.now);
+  if (!pool) return std::unexpected(pool.error());
+  if (query.device) {
+    std::erase_if(*pool, [&](const auto& row) { return row.state.device != *query.device; });
+  }
+  std::vector<PackageState> states;
+  for (const auto& row : *pool) states.push_back(row.state);
+
+  std::vector<ReservedKeyPackage> reserved;
+  for (const auto& choice : choose_packages(states, query.caller, query.now)) {
+    auto& row = (*pool)[choice.index];
+    auto bytes = package_bytes(db_, row);
+    if (!bytes) return std::unexpected(bytes.error());
+    if (choice.reserves) {
+      row.state.reserved_by = query.caller;
+      row.state.reserved_until = reservation_end(query.now, row.state.not_after);
+      auto changed = update_package(db_, row);
+      if (!changed) return std::unexpected(changed.error());
+      if (!*changed) return fail(Errc::internal, "a key package changed under its only writer");
+    }
+    reserved.push_back({row.user, row.state.device, row.suite, row.hash, row.ref, std::move(*bytes),
+                        row.state.last_resort});
+  }
+  return reserved;
+}
+
+Result<bool> SqliteUserWriter::confirm_welcome(const core::ConvoId& convo,
+                                               const core::Caller& device, Timestamp now) {
+  auto found = find_convo(db_, convo);
+  if (!found) return std::unexpected(found.error());
+  if (!*found) return false;
+  auto rows = recipients_of(db_, (*found)->id, device.user);
+  if (!rows) return std::unexpected(rows.error());
+  std::vector<WelcomePointer> pointers;
+  for (const auto& row : *rows) pointers.push_back(row.pointer);
+  const auto chosen = choose_welcome(pointers, device.device, now);
+  if (!chosen) return false;
+  if (auto done = end_recipient(db_, (*rows)[*chosen], "confirmed"); !done) {
+    return std::unexpected(done.error());
+  }
+  return true;
+}
+
+}  // namespace catbird::storage::sqlite

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "storage/sqlite/database.hpp"
+#include "storage/user_writer.hpp"
+
+namespace catbird::storage::sqlite {
+
+/// For jobs, inside the writer's transaction.
+class SqliteUserWriter final : public UserWriter {
+ public:
+  explicit SqliteUserWriter(Database& database) : db_(database) {}
+
+  Result<PublishResult> publish(const core::Caller& owner, const NewKeyPackage& package,
+                                Timestamp now) override;
+  Result<std::vector<ReservedKeyPackage>> reserve(const ReserveQuery& query) override;
+  Result<bool> confirm_welcome(const core::ConvoId& convo, const core::Caller& device,
+                               Timestamp now) override;
+
+ private:
+  Database& db_;
+};
+
+}  // namespace catbird::storage::sqlite

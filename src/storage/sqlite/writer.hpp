@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "storage/convo_store.hpp"
+#include "storage/sqlite/database.hpp"
+#include "storage/sqlite/user_writer.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+
+namespace catbird::storage::sqlite {
+
+/// The only connection that writes and checkpoints.
+class SqliteWriter final : public ConvoStore {
+ public:
+  SqliteWriter(std::unique_ptr<Database> database, Counters& counters,
+               std::function<void(std::string)> on_fatal);
+
+  BatchResult commit(std::span<const WriteSet> sets, std::span<const UserJob> jobs) override;
+  Result<core::Fence> draw_fence() override;
+  void idle() override;
+
+ private:
+  BatchResult run_batch(std::span<const WriteSet> sets, std::span<const UserJob> jobs);
+  WriteResult write_set(const WriteSet& set);
+  WriteResult write_set_inside(const WriteSet& set);
+  UserResult run_job(const UserJob& job);
+  Result<void> end_savepoint(bool keep);
+  Result<void> read_next_position();
+
+  /// The consequences of a trouble: an Error for everyone, and after a fatal one no commit ever.
+  Error give_up(Trouble trouble, const char* when);
+  void checkpoint();
+  void checkpoint_if_above(std::uint64_t bytes);
+
+  std::unique_ptr<Database> db_;
+  Counters& counters_;
+  std::function<void(std::string)> on_fatal_;
+  SqliteUserWriter users_;
+  std::uint64_t next_position_ = 1;
+  std::uint64_t page_bytes_ = 4096;
+  std::uint64_t wal_pages_ = 0;       // as of the last commit
+  std::uint64_t wal_pages_kept_ = 0;  // that a checkpoint could not take out: readers use them
+  bool dead_ = false;
+};
+
+}  // namespace catbird::storage::sqlite
