@@ -22,7 +22,7 @@ constexpr unsigned requests_per_turn_max = 16;
 /// What a client still sending or receiving gets once the server drains; the process has ten
 /// seconds in all to leave.
 constexpr std::chrono::milliseconds drain_deadline{4'000};
-constexpr std::size_t linger_bytes_max = 1024 * 1024;
+constexpr std::size_t linger_bytes_max = std::size_t{1024} * 1024;
 constexpr std::string_view continue_line = "HTTP/1.1 100 Continue\r\n\r\n";
 
 /// What a handler is given as `respond`: answers once, and answers 500 if it is dropped, so that
@@ -187,7 +187,8 @@ Connection::Read Connection::read_request(std::string_view& bytes) {
     // RFC 9112 §2.2: an empty line before a request is to be ignored.
     while (bytes.starts_with("\r\n")) bytes.remove_prefix(2);
     if (bytes.empty()) return Read::more;
-    parser_.emplace(RequestParser::Limits{limits.header_bytes_max, limits.body_bytes_max});
+    parser_ = std::make_unique<RequestParser>(
+        RequestParser::Limits{limits.header_bytes_max, limits.body_bytes_max});
     state_ = State::reading;
     continued_ = false;
     set_deadline(limits.header_deadline);

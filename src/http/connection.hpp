@@ -88,7 +88,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool continued_ = false;
   Worker::Clock::time_point deadline_ = Worker::Clock::time_point::max();
 
-  std::optional<RequestParser> parser_;
+  std::unique_ptr<RequestParser> parser_;  // only while a request arrives: idle ones are small
   std::size_t body_charged_ = 0;
   std::string pending_;  // read but not yet parsed
   std::size_t lingered_bytes_ = 0;

@@ -22,7 +22,7 @@ constexpr unsigned chunks_per_turn_max = 16;
 /// Long enough for the answer to cross the world before the socket is torn down.
 constexpr std::chrono::milliseconds linger_deadline{2'000};
 /// Buffers that grew beyond this are given back between requests.
-constexpr std::size_t out_bytes_kept_max = 16 * 1024;
+constexpr std::size_t out_bytes_kept_max = std::size_t{16} * 1024;
 
 bool never_has_body(int status) { return status == 204 || status == 304; }
 
@@ -77,12 +77,13 @@ void Connection::post_chunk(std::shared_ptr<Connection> self, BodySource::Chunk 
 }
 
 void Connection::on_answer() {
-  auto response = *std::exchange(answer_, std::nullopt);
-  if (write_answer(std::move(response))) resume();
+  auto response = std::exchange(answer_, std::nullopt);
+  if (response && write_answer(*std::move(response))) resume();
 }
 
 void Connection::on_chunk() {
-  if (write_chunk(*std::exchange(chunk_, std::nullopt))) pull();
+  auto chunk = std::exchange(chunk_, std::nullopt);
+  if (chunk && write_chunk(*std::move(chunk))) pull();
 }
 
 void Connection::on_writable() {

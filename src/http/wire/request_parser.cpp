@@ -17,7 +17,7 @@ namespace beast_http = boost::beast::http;
 /// simdjson reads this far past the end of a body.
 constexpr std::size_t body_spare_bytes = 64;
 /// Reserved on the client's word alone; more only as bytes arrive.
-constexpr std::size_t body_trust_bytes = 64 * 1024;
+constexpr std::size_t body_trust_bytes = std::size_t{64} * 1024;
 
 std::string_view view(boost::beast::string_view text) { return {text.data(), text.size()}; }
 
