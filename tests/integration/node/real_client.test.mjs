@@ -195,9 +195,14 @@ test("a group lives through races, lost replies, restarts, and people coming and
   });
 
   await t.test("carol is removed: she reads the commit that removed her and nothing later", async () => {
+    const carolStream = new EventStream(server, carol.identity, alice.convoId);
+    await carolStream.open();
     await alice.remove(carol, { asPublic: true });
     await say(alice, "without carol");
     await carol.sync();
+    await carolStream.untilEnded();
+    assert.deepEqual(carolStream.rows, carol.rows.slice(-1));
+    assert.deepEqual(carolStream.notices, ["removed"]);
     assert.equal(carol.group.groupActiveState.kind, "removedFromGroup");
     assert.equal(carol.seq, carol.removedBy);
     await assert.rejects(carol.xrpc.get("getEpoch", { convoId: alice.convoId }), refusedWith(403));
@@ -279,6 +284,18 @@ test("a group lives through races, lost replies, restarts, and people coming and
     await stream.until(alice.seq);
     assert.deepEqual(stream.rows, alice.rows);
     assert.deepEqual(daveStream.rows, dave.rows);
+    assert.deepEqual([...stream.notices, ...daveStream.notices], []);
     await Promise.all([stream.close(), daveStream.close()]);
+  });
+
+  await t.test("a cursor of another log is told so, and the stream goes on from now", async () => {
+    const elsewhere = new EventStream(server, alice.identity, alice.convoId);
+    elsewhere.cursor = stream.cursor.replace(/^./, (first) => (first === "0" ? "1" : "0"));
+    await elsewhere.open();
+    await say(carol, "one more");
+    await elsewhere.until(alice.seq + 1);
+    assert.deepEqual(elsewhere.notices, ["outdated-cursor"]);
+    assert.deepEqual(elsewhere.rows.map(({ seq }) => seq), [alice.seq + 1]);
+    await elsewhere.close();
   });
 });

@@ -20,7 +20,7 @@ export class EventStream {
     Object.assign(this, { server, identity, convoId });
   }
 
-  /** Connects; resolves once the server has answered. What comes then is read in the background. */
+  /** Connects; resolves once the server has said something. What follows is read in the background. */
   async open() {
     this.#abort = new AbortController();
     const query = new URLSearchParams({ ...(this.convoId ? { convoId: this.convoId } : {}), ...(this.cursor ? { cursor: this.cursor } : {}) });
@@ -31,12 +31,26 @@ export class EventStream {
     });
     assert.equal(response.status, 200, `streamConvoEvents: ${response.status}`);
     assert.match(response.headers.get("content-type"), /^text\/event-stream/);
-    this.#reading = this.#read(response.body).catch((error) => { this.ended = error; });
+    this.ended = undefined;
+    this.#reading = this.#read(response.body).then(() => "ended by the server", String)
+      .then((how) => { this.ended = how; });
+    // The first word says that "now" is fixed: what is sent after it cannot be missed.
+    const said = this.comments + this.events.length;
+    await this.#until("the first word", () => this.ended || this.comments + this.events.length > said);
   }
 
   async close() {
     this.#abort?.abort();
     await this.#reading;
+  }
+
+  /** Until the server has ended the stream by itself. */
+  async untilEnded() {
+    await this.#until("the end", () => this.ended);
+  }
+
+  get notices() {
+    return this.events.filter(({ type }) => type === "infoEvent").map(({ reason }) => reason);
   }
 
   get rows() {
@@ -45,10 +59,14 @@ export class EventStream {
 
   /** Until a row with this seq has come. The ceiling is against hangs only. */
   async until(seq) {
+    await this.#until(`seq ${seq}`, () => this.rows.some((row) => row.seq >= seq));
+  }
+
+  async #until(what, reached) {
     const deadline = Date.now() + waitCeilingMs;
-    while (!this.rows.some((row) => row.seq >= seq)) {
+    while (!reached()) {
       if (Date.now() > deadline) {
-        throw new Error(`seq ${seq} did not come; last: ${this.rows.at(-1)?.seq}; ${this.ended ?? "still open"}`);
+        throw new Error(`${what} did not come; last seq: ${this.rows.at(-1)?.seq}; ${this.ended ?? "still open"}`);
       }
       await new Promise((resume) => setTimeout(resume, lookAgainMs));
     }

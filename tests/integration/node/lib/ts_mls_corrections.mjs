@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// ts-mls 1.6.4 departs from RFC 9420 in two places this test walks through. They are corrected here
+// ts-mls 1.6.4 departs from RFC 9420 in three places this test walks through. They are corrected here
 // while the module is loaded: the installed files stay as they are, and a version whose text is
 // another fails at once instead of being half corrected.
 //
@@ -9,7 +9,9 @@
 //    node *between* that leaf and the parent must list the leaf too. ts-mls demands that all nodes up
 //    to the root have the same list, and so refuses valid trees on join.
 //
-// A third fault is only kept clear of: a removed member fails on a commit that also reuses its leaf.
+// 3. A P-256 signature key (section 5.1.1) is an uncompressed point; ts-mls writes a compressed one.
+//
+// A fourth fault is only kept clear of: a removed member fails on a commit that also reuses its leaf.
 // None of the tests' commits removes one member and adds another.
 import { registerHooks } from "node:module";
 
@@ -33,6 +35,9 @@ const corrections = new Map([
       times: 1,
     },
   ]],
+  ["makeNobleSignatureImpl.js", [
+    { from: "p256.getPublicKey(signKey)", to: "p256.getPublicKey(signKey, false)", times: 1 },
+  ]],
 ]);
 
 function corrected(source, changes, name) {
@@ -49,7 +54,7 @@ function corrected(source, changes, name) {
 registerHooks({
   load(url, context, nextLoad) {
     const loaded = nextLoad(url, context);
-    const name = /\/ts-mls\/dist\/src\/([^/]+)$/.exec(url)?.[1];
+    const name = /\/ts-mls\/dist\/src\/(?:crypto\/implementation\/default\/)?([^/]+)$/.exec(url)?.[1];
     const changes = corrections.get(name);
     if (!changes) return loaded;
     return { ...loaded, source: corrected(loaded.source.toString(), changes, name) };
