@@ -181,7 +181,7 @@ Result<KeyAnswer> DidCache::settle(const std::string& did, std::int64_t asked_ms
   Known* known = known_.find(did);
   if (outcome) {
     const std::int64_t forced_ms = known == nullptr ? never_ms : known->forced_ms;
-    const KeyAnswer answer{*outcome, KeyAnswer::Origin::fetched};
+    KeyAnswer answer{*outcome, KeyAnswer::Origin::fetched};
     known_.put(did, Known{std::move(*outcome), asked_ms, forced_ms, never_ms});
     unusable_.erase(did);
     return answer;

@@ -83,9 +83,9 @@ class DidCache : public std::enable_shared_from_this<DidCache> {
   void note_directory(bool answered, std::int64_t now);
   std::int64_t now_ms() const { return clock_.now().value; }
 
-  const AuthOptions options_;
+  AuthOptions options_;
   const Clock& clock_;
-  const DidFetch fetch_;
+  DidFetch fetch_;
   std::mutex mutex_;  // guards all below
   LruMap<Known> known_;
   LruMap<Unusable> unusable_;

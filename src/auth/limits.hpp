@@ -9,16 +9,16 @@
 
 namespace catbird::auth {
 
-inline constexpr std::size_t token_bytes_max = 8 * 1024;
+inline constexpr std::size_t token_bytes_max = 8'192;
 inline constexpr std::size_t json_members_max = 64;  // of one object in a token
 inline constexpr std::size_t json_depth_max = 16;    // of a token
 inline constexpr std::size_t jti_bytes_max = 256;
-inline constexpr std::size_t did_bytes_max = 2048;            // AT Protocol
-inline constexpr std::size_t host_bytes_max = 253;            // RFC 1035
-inline constexpr std::size_t device_bytes_max = 128;          // the fragment of `iss`
-inline constexpr std::size_t secret_bytes_min = 32;           // HS256, DECISIONS 20
-inline constexpr std::size_t document_bytes_max = 64 * 1024;  // quality S7
-inline constexpr std::size_t methods_max = 64;                // verificationMethod entries read
+inline constexpr std::size_t did_bytes_max = 2048;         // AT Protocol
+inline constexpr std::size_t host_bytes_max = 253;         // RFC 1035
+inline constexpr std::size_t device_bytes_max = 128;       // the fragment of `iss`
+inline constexpr std::size_t secret_bytes_min = 32;        // HS256, DECISIONS 20
+inline constexpr std::size_t document_bytes_max = 65'536;  // quality S7
+inline constexpr std::size_t methods_max = 64;             // verificationMethod entries read
 inline constexpr std::size_t multibase_bytes_max = 128;
 
 inline constexpr std::size_t flights_max = 1024;             // DID fetches under way or starting
@@ -33,7 +33,7 @@ inline constexpr std::int64_t breaker_probe_ms = 1'000;             // one probe
 
 inline constexpr std::size_t replay_shards = 64;                // of a large set; a small one has 1
 inline constexpr std::size_t replay_shard_entries_min = 4'096;  // below this a set is not divided
-inline constexpr std::size_t journal_rotate_bytes_min = 1024 * 1024;  // no new segment below this
-inline constexpr std::int64_t journal_retry_seconds = 10;             // after a failed write
+inline constexpr std::size_t journal_rotate_bytes_min = 1'048'576;  // no new segment below this
+inline constexpr std::int64_t journal_retry_seconds = 10;           // after a failed write
 
 }  // namespace catbird::auth

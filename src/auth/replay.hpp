@@ -48,7 +48,7 @@ class ReplayGuard {
   bool record(const ReplayEntry& entry, std::uint32_t now);
 
   ReplaySet set_;
-  const std::uint32_t life_seconds_;
+  std::uint32_t life_seconds_;
   std::atomic<std::uint32_t> blind_before_;
   std::atomic<std::uint32_t> latest_now_;
   std::mutex journal_mutex_;

@@ -81,11 +81,11 @@ class Verifier final : public ServiceAuth {
   void verify_with_key(AttemptPtr attempt, Result<KeyAnswer> answer, bool may_refresh);
   void accept(AttemptPtr attempt);
 
-  const AuthOptions options_;
-  const std::string service_aud_;
+  AuthOptions options_;
+  std::string service_aud_;
   const Clock& clock_;
-  const std::unique_ptr<ReplayGuard> replay_;
-  const std::shared_ptr<DidCache> keys_;
+  std::unique_ptr<ReplayGuard> replay_;
+  std::shared_ptr<DidCache> keys_;
 };
 
 Result<void> Verifier::read_token(Attempt& attempt, std::string_view nsid) const {

@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::int64_t ms_per_second = 1'000;
 constexpr std::int64_t ms_per_minute = 60 * ms_per_second;
-constexpr std::int64_t ms_per_day = 24 * 60 * ms_per_minute;
+constexpr std::int64_t ms_per_day = 1'440 * ms_per_minute;
 // RFC 3339 has four digits for the year: 0000-01-01T00:00:00.000Z … 9999-12-31T23:59:59.999Z.
 constexpr std::int64_t earliest_ms = -62'167'219'200'000;
 constexpr std::int64_t latest_ms = 253'402'300'799'999;
