@@ -67,11 +67,7 @@ void ConversationActor::loaded(std::uint64_t activation, Result<storage::Loaded>
   durable_epoch_ = head_.epoch();
   keys_ready_ = false;
   state_ = State::ready;
-  if (head_.exists() && obs::enabled(obs::Level::info, log_target)) {
-    obs::log(obs::Level::info, log_target,
-             "ConversationActor " + obs::log_id(id_.value) + " starting at epoch " +
-                 std::to_string(head_.epoch().value));
-  }
+  if (head_.exists()) log_start();
   schedule();
   if (absent()) changed_();
 }

@@ -168,7 +168,10 @@ void ConversationActor::submit(Place place, core::Decision decision) {
   set.new_last_seq = head_.last_seq();
   set.new_epoch = head_.epoch();
   set.events = std::move(decision.events);
-  if (set.creates) keys_ready_ = true;  // a new conversation has no keys but those it made
+  if (set.creates) {
+    keys_ready_ = true;  // a new conversation has no keys but those it made
+    log_start();
+  }
   seen_ = set.fence;
   version_ = core::Version(version_.value + 1);
 
@@ -184,6 +187,13 @@ void ConversationActor::submit(Place place, core::Decision decision) {
                        .done = [this, number = activation_number_](storage::WriteResult result) {
                          settle(number, std::move(result));
                        }});
+}
+
+void ConversationActor::log_start() const {
+  if (!obs::enabled(obs::Level::info, log_target)) return;
+  obs::log(obs::Level::info, log_target,
+           "ConversationActor " + obs::log_id(id_.value) + " starting at epoch " +
+               std::to_string(head_.epoch().value));
 }
 
 void ConversationActor::observe(const Letter& letter, Instant since) {

@@ -86,6 +86,7 @@ class ConversationActor {
   void requeue(std::deque<Place> places);
   void end_activation();
   void renew_fence();
+  void log_start() const;
 
   void answered(Letter& letter);
   core::Access durable_access(core::Access access) const;
