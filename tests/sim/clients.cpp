@@ -46,6 +46,14 @@ core::Command create_command(std::size_t convo) {
 Client::Client(Setting setting, std::size_t user, std::size_t operations)
     : setting_(std::move(setting)), user_(user), left_(operations) {}
 
+std::string Client::describe() const {
+  return "user " + std::to_string(user_) + ": " + (busy_ ? "waits for " : "idle after ") +
+         operation_.id + " kind " + std::to_string(static_cast<int>(operation_.what)) +
+         " in convo " + std::to_string(operation_.convo) + ", attempts " +
+         std::to_string(attempts_) + ", last refusal " + std::to_string(last_refusal_) +
+         (operation_.again ? ", again" : "");
+}
+
 void Client::start() {
   setting_.own.post([this] { next(); });
 }
@@ -97,12 +105,7 @@ void Client::build() {
 }
 
 void Client::issue() {
-  operation_.attempt = ++attempts_;
-  const auto attempt = operation_.attempt;
-  setting_.own.post_after(answer_timeout, [this, attempt] {
-    // No answer at all: the process died with the request, or the reply was lost.
-    if (busy_ && operation_.attempt == attempt) issue();
-  });
+  const auto attempt = new_attempt();
   auto* gateway = setting_.gateway();
   if (gateway == nullptr) return;
   if (operation_.what == Operation::What::read) {
@@ -117,6 +120,16 @@ void Client::issue() {
                    answered(attempt, std::move(outcome));
                  });
                });
+}
+
+std::uint64_t Client::new_attempt() {
+  operation_.attempt = ++attempts_;
+  const auto attempt = operation_.attempt;
+  setting_.own.post_after(answer_timeout, [this, attempt] {
+    // No answer at all: the process died with the request, or the reply was lost.
+    if (busy_ && operation_.attempt == attempt) issue();
+  });
+  return attempt;
 }
 
 void Client::read() {
@@ -176,6 +189,7 @@ void Client::answered(std::uint64_t attempt, Result<core::Outcome> outcome) {
 }
 
 void Client::refused(const Error& error) {
+  last_refusal_ = static_cast<int>(error.code);
   if (outcome_is_open(error.code)) {
     retry_later();
     return;
@@ -190,7 +204,7 @@ void Client::refused(const Error& error) {
     if (error.clash->server_epoch <= error.clash->client_epoch) {
       setting_.history.violate("409 with an epoch that is not newer");
     }
-    operation_.attempt = ++attempts_;
+    new_attempt();
     if (setting_.gateway() == nullptr) {
       retry_later();
       return;

@@ -34,6 +34,8 @@ class Client {
   Client(Setting setting, std::size_t user, std::size_t operations);
   void start();
   bool done() const { return left_ == 0 && !busy_; }
+  /// Where it stands, for a run that makes no progress.
+  std::string describe() const;
 
  private:
   struct Operation {
@@ -48,6 +50,7 @@ class Client {
 
   void next();
   void issue();
+  std::uint64_t new_attempt();
   void build();
   void read();
   void answered(std::uint64_t attempt, Result<core::Outcome> outcome);
@@ -63,6 +66,7 @@ class Client {
   bool busy_ = false;
   std::uint64_t attempts_ = 0;
   std::uint64_t named_ = 0;
+  int last_refusal_ = -1;
   Operation operation_;
   std::vector<core::Epoch> known_epoch_ = std::vector<core::Epoch>(convos_count, core::Epoch(0));
 };

@@ -128,6 +128,7 @@ class Run {
       if (all_done()) faults_ = {};
       if (++steps > steps_max) {
         history_.violate("R2: no progress");
+        for (const auto& client : clients_) history_.violate(client->describe());
         return;
       }
     }
