@@ -153,6 +153,7 @@ TEST(LastResort, is_told_by_the_marker_or_by_its_component) {
   const Bytes other_component{0, 6, 4, 3, 0, 5, 0};  // component 5
   const Bytes not_empty{0, 6, 5, 4, 0, 4, 1, 9};     // component 4 with data
   const Bytes cut{0, 6, 3, 3, 0, 4};                 // malformed dictionary
+  const Bytes cut_later{0, 6, 6, 5, 0, 4, 0, 0, 5};  // component 4, then half of another
   auto package = mls::parse_key_package(plain.bare).value();
   const auto with = [&package](const Bytes& extension) {
     package.extensions = items<mls::Extension>(extension, 1);
@@ -165,6 +166,7 @@ TEST(LastResort, is_told_by_the_marker_or_by_its_component) {
   EXPECT_FALSE(with(other_component));
   EXPECT_FALSE(with(not_empty));
   EXPECT_FALSE(with(cut));
+  EXPECT_FALSE(with(cut_later));
 }
 
 TEST(Suites, are_found_by_number_and_by_name) {
@@ -226,10 +228,13 @@ TEST(Signatures, of_an_update_leaf_bind_it_to_its_group_and_place) {
 }
 
 TEST(Signatures, leave_no_trace_in_the_error_queue_when_they_are_refused) {
+  auto off_curve = Signer(2, "bob").public_key();
+  off_curve.back() ^= 1U;
+  const Bytes signature(64, 1);
   ERR_clear_error();
 
-  EXPECT_FALSE(mls::verify_with_label(2, alice().public_key(), "Label", {}, Bytes(70, 1)));
-  EXPECT_FALSE(mls::verify_with_label(2, Signer(2, "").public_key(), "Label", {}, Bytes(70, 1)));
+  EXPECT_FALSE(mls::verify_with_label(2, off_curve, "Label", {}, signature));
+  EXPECT_FALSE(mls::verify_with_label(1, Bytes(31, 1), "Label", {}, signature));
 
   EXPECT_EQ(ERR_peek_error(), 0U);
 }
