@@ -6,7 +6,7 @@ const buckets = [512, 1024, 2048, 4096, 8192];
 const senderDataBytes = 28;  // As long as the real thing: 12 bytes and an AEAD tag.
 
 /** opaque<V>: the length in 1, 2 or 4 bytes, always the shortest. */
-function opaque(bytes) {
+export function opaque(bytes) {
   if (bytes.length < 64) return Buffer.concat([Buffer.of(bytes.length), bytes]);
   const length = Buffer.alloc(bytes.length < 16384 ? 2 : 4);
   if (length.length === 2) length.writeUInt16BE(0x4000 | bytes.length);

@@ -34,6 +34,7 @@ export class Server {
   #child;
   #exited;
   #tail = [];
+  lines = [];  // everything it ever said, over all starts
   url;
   starts = 0;
 
@@ -99,6 +100,7 @@ export class Server {
   }
 
   #remember(line) {
+    this.lines.push(line);
     this.#tail.push(line);
     if (this.#tail.length > tailLines) this.#tail.shift();
   }
