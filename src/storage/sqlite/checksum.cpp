@@ -3,6 +3,7 @@
 
 #include <xxhash.h>
 
+#include <array>
 #include <bit>
 #include <cstddef>
 
@@ -42,9 +43,12 @@ void RowSum::add_bytes(std::uint8_t type, ByteView value) {
 
 // Little-endian whatever the machine: a database file may move.
 void RowSum::add_number(std::uint64_t value) {
-  for (int shift = 0; shift < 64; shift += 8) {
-    buffer_.push_back(static_cast<std::uint8_t>(value >> shift));
+  std::array<std::uint8_t, 8> bytes{};
+  for (auto& byte : bytes) {
+    byte = static_cast<std::uint8_t>(value);
+    value >>= 8;
   }
+  buffer_.insert(buffer_.end(), bytes.begin(), bytes.end());
 }
 
 }  // namespace catbird::storage::sqlite

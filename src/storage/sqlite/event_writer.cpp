@@ -108,7 +108,7 @@ Result<void> EventWriter::write_one(const core::RowAppended& event) {
              ByteView(*event.bytes));
   if (!done && done.error().code == Errc::conflict) {
     // A fork or a number used twice is no client's doing, unlike a msgId used twice.
-    if (done.error().detail.ends_with("message.msg_id")) {
+    if (done.error().detail.contains("message.msg_id")) {
       return fail(Errc::conflict, "this message id is taken");
     }
     return fail(Errc::internal, done.error().detail);

@@ -18,7 +18,7 @@ struct SqliteOptions {
   std::string path;  // a file; its directory is made if need be
   std::size_t writer_cache_kib = 64 * 1024;
   std::size_t reader_cache_kib = 8 * 1024;
-  std::uint32_t pages_max = 0;           // of 4 KiB; beyond it storage_full. 0: the disk decides
+  std::uint32_t pages_max = 0;  // of 4 KiB; beyond it storage_full. 0: the disk decides
   /// Called on the lane's thread after an I/O error or damage under the writer: the process must
   /// not go on (D5). Every later commit fails.
   std::function<void(std::string)> on_fatal;

@@ -108,7 +108,18 @@ BatchResult SqliteWriter::commit(std::span<const WriteSet> sets, std::span<const
   if (begun) begun = read_next_position();
   if (!begun) return all(sets, jobs, CommitStatus::failed, give_up(db_->trouble(), "begin"));
 
+  // Savepoints copy every page they touch, and nearly every batch has nothing to take back: try
+  // without them first.
+  careful_ = false;
   auto result = run_batch(sets, jobs);
+  if (tainted_ && db_->trouble() == Trouble::none) {
+    careful_ = true;
+    begun = db_->run("ROLLBACK");
+    if (begun) begun = db_->run("BEGIN IMMEDIATE");
+    if (begun) begun = read_next_position();
+    if (!begun) return all(sets, jobs, CommitStatus::failed, give_up(db_->trouble(), "begin"));
+    result = run_batch(sets, jobs);
+  }
   if (db_->trouble() != Trouble::none) {
     return all(sets, jobs, CommitStatus::failed, give_up(db_->trouble(), "write"));
   }
@@ -130,28 +141,29 @@ BatchResult SqliteWriter::run_batch(std::span<const WriteSet> sets, std::span<co
   BatchResult result;
   result.sets.reserve(sets.size());
   result.jobs.reserve(jobs.size());
+  tainted_ = false;
   std::set<core::ConvoId> broken;
   for (const auto& set : sets) {
     auto one = broken.contains(set.convo) ? fenced() : write_set(set);
-    if (db_->trouble() != Trouble::none) return result;
+    if (tainted_ || db_->trouble() != Trouble::none) return result;
     if (one.status != CommitStatus::committed) broken.insert(set.convo);
     result.sets.push_back(std::move(one));
   }
   for (const auto& job : jobs) {
     result.jobs.push_back(run_job(job));
-    if (db_->trouble() != Trouble::none) return result;
+    if (tainted_ || db_->trouble() != Trouble::none) return result;
   }
   return result;
 }
 
 WriteResult SqliteWriter::write_set(const WriteSet& set) {
   if (auto sound = check_write_set(set); !sound) return rejected(sound.error());
-  if (auto done = db_->run("SAVEPOINT one"); !done) return rejected(done.error());
+  if (auto done = begin_one(); !done) return rejected(done.error());
   const auto position = next_position_;
   auto result = write_set_inside(set);
   const bool keep = result.status == CommitStatus::committed;
   if (!keep) next_position_ = position;
-  if (auto done = end_savepoint(keep); !done) return rejected(done.error());
+  if (auto done = end_one(keep); !done) return rejected(done.error());
   return result;
 }
 
@@ -186,18 +198,28 @@ WriteResult SqliteWriter::write_set_inside(const WriteSet& set) {
 }
 
 UserResult SqliteWriter::run_job(const UserJob& job) {
-  if (auto done = db_->run("SAVEPOINT one"); !done) return {CommitStatus::rejected, done.error()};
+  if (auto done = begin_one(); !done) return {CommitStatus::rejected, done.error()};
   auto ran = job.run(users_);
-  if (auto done = end_savepoint(ran.has_value()); !done) {
+  if (auto done = end_one(ran.has_value()); !done) {
     return {CommitStatus::rejected, done.error()};
   }
   if (!ran) return {CommitStatus::rejected, ran.error()};
   return {CommitStatus::committed, {}};
 }
 
-Result<void> SqliteWriter::end_savepoint(bool keep) {
+Result<void> SqliteWriter::begin_one() {
+  changes_before_ = sqlite3_total_changes64(db_->handle());
+  if (!careful_) return {};
+  return db_->run("SAVEPOINT one");
+}
+
+Result<void> SqliteWriter::end_one(bool keep) {
   // A grave error has rolled the whole transaction back by itself; commit() sees it as trouble.
   if (db_->trouble() != Trouble::none) return {};
+  if (!careful_) {
+    tainted_ = !keep && sqlite3_total_changes64(db_->handle()) != changes_before_;
+    return {};
+  }
   if (!keep) {
     if (auto done = db_->run("ROLLBACK TO one"); !done) return done;
   }

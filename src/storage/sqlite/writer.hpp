@@ -28,7 +28,9 @@ class SqliteWriter final : public ConvoStore {
   WriteResult write_set(const WriteSet& set);
   WriteResult write_set_inside(const WriteSet& set);
   UserResult run_job(const UserJob& job);
-  Result<void> end_savepoint(bool keep);
+  /// Around one set or job: a savepoint when careful, else a note whether it changed anything.
+  Result<void> begin_one();
+  Result<void> end_one(bool keep);
   Result<void> read_next_position();
 
   /// The consequences of a trouble: an Error for everyone, and after a fatal one no commit ever.
@@ -44,6 +46,9 @@ class SqliteWriter final : public ConvoStore {
   std::uint64_t page_bytes_ = 4096;
   std::uint64_t wal_pages_ = 0;       // as of the last commit
   std::uint64_t wal_pages_kept_ = 0;  // that a checkpoint could not take out: readers use them
+  std::int64_t changes_before_ = 0;
+  bool careful_ = false;
+  bool tainted_ = false;  // what was refused has written something: once more, carefully
   bool dead_ = false;
 };
 

@@ -77,7 +77,8 @@ CREATE TABLE message (
   CHECK ((kind = 2) = (base_epoch IS NOT NULL))
 ) STRICT;
 CREATE UNIQUE INDEX message_seq ON message (convo, seq);
-CREATE UNIQUE INDEX message_id ON message (convo, msg_id);
+-- The id first: ids that grow with time (ULIDs) then touch one page per batch, not one per row.
+CREATE UNIQUE INDEX message_id ON message (msg_id, convo);
 -- One accepted commit per epoch: the guard against forks.
 CREATE UNIQUE INDEX message_base ON message (convo, base_epoch) WHERE base_epoch IS NOT NULL;
 CREATE INDEX message_unread ON message (convo, seq, sender_tag) WHERE kind = 1;
