@@ -62,6 +62,11 @@ export class EventStream {
     await this.#until(`seq ${seq}`, () => this.rows.some((row) => row.seq >= seq));
   }
 
+  /** Until a row of this conversation, with at least this seq, has come. */
+  async untilRow(convoId, seq = 1) {
+    await this.#until(`${convoId} ${seq}`, () => this.rows.some((row) => row.convoId === convoId && row.seq >= seq));
+  }
+
   async #until(what, reached) {
     const deadline = Date.now() + waitCeilingMs;
     while (!reached()) {
