@@ -138,12 +138,17 @@ test("token mints a development token that works once; healthcheck tells whether
   const { port } = new URL(world.server.url);
   const environment = { ...world.server.environment, SERVER_PORT: port };
   const run = (...args) => runCommand(args, { cwd: folder, environment });
-  const minted = await run("token", "--did", "did:web:alice.example#phone", "--lxm", `${prefix}getConvos`, "--ttl", "60");
-  assert.equal(minted.code, 0);
-  const use = () => fetch(`${world.server.url}/xrpc/${prefix}getConvos`, { headers: { authorization: `Bearer ${world.secret(minted.out.trim())}` } });
-  const first = await use();
-  assert.ok([200, 503].includes(first.status));  // 503: minted in the second of the start
-  if (first.status === 200) assert.equal((await use()).status, 401);
+  const mint = async () => {
+    const { code, out } = await run("token", "--did", "did:web:alice.example#phone", "--lxm", `${prefix}getConvos`, "--ttl", "60");
+    assert.equal(code, 0);
+    return world.secret(out.trim());
+  };
+  const use = async (token) => (await fetch(`${world.server.url}/xrpc/${prefix}getConvos`, { headers: { authorization: `Bearer ${token}` } })).status;
+  let [token, status] = ["", 503];
+  // 503: minted in the second of the server's start, when it could still be a replay.
+  for (let tries = 0; status === 503 && tries < 100; tries += 1) status = await use(token = await mint());
+  assert.equal(status, 200);
+  assert.equal(await use(token), 401);
   const healthy = await run("healthcheck");
   assert.equal(healthy.code, 0);
   assert.equal(JSON.parse(healthy.out).ready, true);
