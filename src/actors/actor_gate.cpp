@@ -51,7 +51,7 @@ void ConversationActor::open_gate() {
     auto place = std::move(gate_.front());
     gate_.pop_front();
     if (std::holds_alternative<AccessLetter>(place.letter.what)) {
-      handle_access(std::move(place.letter));
+      give_access(place.letter, std::move(place.access));
     } else if (place.lookup) {
       confirm_refusal(std::move(place));
     } else {
@@ -69,6 +69,7 @@ void ConversationActor::give(Place place) {
 // "For ever means for ever": a refusal counts only if the store does not know the key either.
 void ConversationActor::confirm_refusal(Place place) {
   ++reads_open_;
+  ++lookups_open_;
   engine_.readers.run([this, place = std::move(place)](storage::Reader& reader) mutable {
     const auto& command = std::get<CommandLetter>(place.letter.what).command;
     std::optional<core::KnownKey> known;
@@ -84,19 +85,15 @@ void ConversationActor::confirm_refusal(Place place) {
     own_.post([this, place = std::move(place), known = std::move(known),
                looked = std::move(looked)]() mutable {
       --reads_open_;
+      --lookups_open_;
       if (!looked) {
         place.answer = std::unexpected(looked.error());
       } else if (known) {
-        // The window's own rule decides what a known key answers.
-        core::Conversation recorded(id_, {});
-        recorded.keys().add(std::move(*known));
-        auto decision = recorded.decide(std::get<CommandLetter>(place.letter.what).command,
-                                        engine_.clock.now());
-        if (decision) {
-          place.answer = std::move(decision->outcome);
-        } else {
-          place.answer = std::unexpected(decision.error());
-        }
+        auto answer = core::Conversation::answer_from(
+            *known, std::get<CommandLetter>(place.letter.what).command);
+        // A stranger stays one, whatever it guessed (A6).
+        const bool stranger = !place.answer && place.answer.error().code == Errc::not_member;
+        if (answer || !stranger) place.answer = std::move(answer);
       }
       give(std::move(place));
       schedule();
@@ -130,10 +127,10 @@ void ConversationActor::fail_activation(storage::WriteResult result) {
     return;
   }
   for (auto& place : places) {
-    auto error = result.status == storage::CommitStatus::failed &&
-                         result.error.code == Errc::storage_full
-                     ? result.error
-                     : retry_error();
+    auto error =
+        result.status == storage::CommitStatus::failed && result.error.code == Errc::storage_full
+            ? result.error
+            : retry_error();
     place.letter.refuse(std::move(error));
     answered(place.letter);
   }
@@ -155,7 +152,7 @@ void ConversationActor::resolve_rejected(Place place, Error error) {
     answered(place.letter);
     return;
   }
-  if (place.letter.attempts + 1 < letter_attempts_max) {
+  if (++place.letter.breaks < letter_attempts_max) {
     std::deque<Place> again;
     again.push_back(std::move(place));
     requeue(std::move(again));

@@ -14,21 +14,21 @@ std::size_t letter_bytes(const core::Command& command) {
            (group.group_info ? of(group.group_info->bytes) : 0);
   };
   constexpr std::size_t envelope_bytes = 512;
-  return envelope_bytes +
-         std::visit(
-             [&](const auto& what) -> std::size_t {
-               if constexpr (requires { what.parts; }) return parts(what.parts);
-               if constexpr (requires { what.bytes; }) return of(what.bytes);
-               if constexpr (requires { what.group_info; }) return of(what.group_info.bytes);
-               return 0;
-             },
-             command.what);
+  return envelope_bytes + std::visit(
+                              [&](const auto& what) -> std::size_t {
+                                if constexpr (requires { what.parts; }) return parts(what.parts);
+                                if constexpr (requires { what.bytes; }) return of(what.bytes);
+                                if constexpr (requires { what.group_info; })
+                                  return of(what.group_info.bytes);
+                                return 0;
+                              },
+                              command.what);
 }
 
 ActorMetrics::ActorMetrics(obs::Metrics& metrics)
     : registry(metrics),
-      spawns(metrics.counter("actor_spawns_total", "Actors spawned",
-                             "actor_type=conversation_actor")),
+      spawns(
+          metrics.counter("actor_spawns_total", "Actors spawned", "actor_type=conversation_actor")),
       stops_idle(metrics.counter("actor_stops_total", "Actors stopped",
                                  "actor_type=conversation_actor,reason=idle")),
       stops_absent(metrics.counter("actor_stops_total", "Actors stopped",
@@ -55,13 +55,13 @@ ActorMetrics::ActorMetrics(obs::Metrics& metrics)
                                   "actor_type=conversation_actor,reason=quarantined")),
       audit_mismatches(metrics.counter("actor_audit_mismatches_total",
                                        "Actors whose memory differed from the store; must be 0")),
-      epoch_conflicts(metrics.counter("epoch_conflicts_total",
-                                      "Commits and messages refused as stale")),
+      epoch_conflicts(
+          metrics.counter("epoch_conflicts_total", "Commits and messages refused as stale")),
       epoch_increment_seconds(metrics.histogram("epoch_increment_duration_seconds",
                                                 "From the decision on a commit to durable")) {
-  constexpr std::array<const char*, 9> names{"CreateConvo",    "AddMembers",      "RemoveMember",
-                                             "LeaveConvo",     "SendMessage",     "ExternalCommit",
-                                             "UpdateGroupInfo", "ResetUnread",    "GetEpoch"};
+  constexpr std::array<const char*, 9> names{"CreateConvo",     "AddMembers",  "RemoveMember",
+                                             "LeaveConvo",      "SendMessage", "ExternalCommit",
+                                             "UpdateGroupInfo", "ResetUnread", "GetEpoch"};
   for (std::size_t i = 0; i < names.size(); ++i) {
     message_seconds[i] = &metrics.histogram(
         "actor_message_duration_seconds", "From arrival in the mailbox to the reply",
@@ -71,21 +71,19 @@ ActorMetrics::ActorMetrics(obs::Metrics& metrics)
 
 ActorGateway::ActorGateway(std::vector<Executor*> workers, Engine& engine) : engine_(engine) {
   for (auto* own : workers) {
-    workers_.push_back({own, std::make_unique<Registry>(
-                                 *own, engine, engine.actor_bytes_max / workers.size())});
+    workers_.push_back(
+        {own, std::make_unique<Registry>(*own, engine, engine.actor_bytes_max / workers.size())});
   }
 }
 
 void ActorGateway::deliver(core::ConvoId convo, Letter letter) {
   auto& worker = workers_[std::hash<std::string>{}(convo.value) % workers_.size()];
-  worker.own->post([&registry = *worker.registry, convo = std::move(convo),
-                    letter = std::move(letter)]() mutable {
-    registry.deliver(convo, std::move(letter));
-  });
+  worker.own->post(
+      [&registry = *worker.registry, convo = std::move(convo),
+       letter = std::move(letter)]() mutable { registry.deliver(convo, std::move(letter)); });
 }
 
-void ActorGateway::ask(core::ConvoId convo, core::Command command, Instant deadline,
-                       Reply reply) {
+void ActorGateway::ask(core::ConvoId convo, core::Command command, Instant deadline, Reply reply) {
   Letter letter;
   letter.bytes = letter_bytes(command);
   letter.what = CommandLetter{std::move(command), std::move(reply)};

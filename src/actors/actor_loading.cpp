@@ -129,7 +129,8 @@ void ConversationActor::keys_loaded(std::uint64_t activation,
     retry_load();
     return;
   }
-  // No keyed command was decided since the window was dropped (needs_keys), so nothing is lost here.
+  // No keyed command was decided since the window was dropped (needs_keys), so nothing is lost
+  // here.
   head_.keys() = {};
   if (!result->complete) head_.keys().set_incomplete();
   std::ranges::reverse(result->keys);

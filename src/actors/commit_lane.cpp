@@ -40,9 +40,11 @@ CommitLane::CommitLane(Executor& own, storage::ConvoStore& store, realtime::LogS
       transaction_seconds_(metrics.histogram("database_query_duration_seconds",
                                              "Duration of a database operation",
                                              "operation=commit")),
-      transactions_(metrics.counter("database_queries_total", "Database operations",
-                                    "operation=commit")),
-      writes_(metrics.counter("database_write_sets_total", "Write sets handed to the store")) {}
+      transactions_(
+          metrics.counter("database_queries_total", "Database operations", "operation=commit")),
+      writes_(metrics.counter("database_write_sets_total", "Write sets handed to the store")),
+      envelope_seconds_(
+          metrics.histogram("envelope_write_duration_seconds", "Time to store one message")) {}
 
 void CommitLane::submit(SetEntry entry) {
   const std::lock_guard lock(mutex_);
@@ -138,6 +140,7 @@ void CommitLane::write(Batch& batch) {
     job_results = std::move(outcome.jobs);
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
     transaction_seconds_.observe(took.count());
+    if (!sets.empty()) envelope_seconds_.observe(took.count());
     transactions_.add();
     writes_.add(static_cast<double>(sets.size() + jobs.size()));
   }
@@ -166,8 +169,7 @@ void CommitLane::publish(const std::vector<storage::WriteSet>& sets,
         live.emplace_back(
             realtime::RosterChange{sets[i].convo, added->user, true, added->join_seq});
       } else if (const auto* left = std::get_if<core::MemberLeft>(&event)) {
-        live.emplace_back(
-            realtime::RosterChange{sets[i].convo, left->user, false, left->left_seq});
+        live.emplace_back(realtime::RosterChange{sets[i].convo, left->user, false, left->left_seq});
       }
     }
   }
@@ -188,15 +190,15 @@ void CommitLane::settle(Batch& batch, std::vector<storage::WriteResult> sets,
   };
   for (std::size_t i = 0; i < batch.sets.size(); ++i) {
     auto& entry = batch.sets[i];
-    tasks_of(entry.home).emplace_back(
-        [done = std::move(entry.done), result = std::move(sets[i])]() mutable {
+    tasks_of(entry.home)
+        .emplace_back([done = std::move(entry.done), result = std::move(sets[i])]() mutable {
           done(std::move(result));
         });
   }
   for (std::size_t i = 0; i < batch.jobs.size(); ++i) {
     auto& entry = batch.jobs[i];
-    tasks_of(entry.home).emplace_back(
-        [done = std::move(entry.done), result = std::move(jobs[i])]() mutable {
+    tasks_of(entry.home)
+        .emplace_back([done = std::move(entry.done), result = std::move(jobs[i])]() mutable {
           done(std::move(result));
         });
   }

@@ -70,6 +70,7 @@ class CommitLane {
   obs::Histogram& transaction_seconds_;
   obs::Counter& transactions_;
   obs::Counter& writes_;
+  obs::Histogram& envelope_seconds_;  // the predecessor's name for storing a message
 
   std::mutex mutex_;
   std::deque<SetEntry> sets_;

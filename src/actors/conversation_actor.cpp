@@ -34,10 +34,11 @@ bool ConversationActor::settled() const {
 
 void ConversationActor::deliver(Letter letter) {
   last_used_ = own_.now();
-  if (mailbox_.size() + gate_.size() >= mailbox_letters_max ||
+  if (mailbox_.size() + gate_.size() + lookups_open_ >= mailbox_letters_max ||
       (mailbox_bytes_ + letter.bytes > mailbox_bytes_max && !mailbox_.empty()) ||
       engine_.mailbox_bytes.load() + letter.bytes > mailboxes_bytes_max) {
     engine_.metrics.mailbox_full.add();
+    if (engine_.convo_labels) count_labelled("actor_mailbox_full_events_total");
     letter.refuse({Errc::overloaded, "this conversation is busy", std::nullopt, 0});
     return;
   }
@@ -107,14 +108,15 @@ void ConversationActor::handle(Letter letter) {
 void ConversationActor::handle_command(Letter letter) {
   const auto& command = std::get<CommandLetter>(letter.what).command;
   auto decision = head_.decide(command, engine_.clock.now());
-  Place place{.letter = std::move(letter),
-              .answer = core::Outcome{},
-              .decided = own_.now()};
+  Place place{.letter = std::move(letter), .answer = core::Outcome{}, .decided = own_.now()};
   if (!decision) {
-    if (decision.error().code == Errc::epoch_mismatch) engine_.metrics.epoch_conflicts.add();
+    if (decision.error().code == Errc::epoch_mismatch) {
+      engine_.metrics.epoch_conflicts.add();
+      if (engine_.convo_labels) count_labelled("epoch_conflicts_total");
+    }
     const auto& kept = std::get<CommandLetter>(place.letter.what).command;
-    place.lookup = kept.key.has_value() ||
-                   (core::Conversation::is_keyed(kept) && !head_.keys().complete());
+    place.lookup =
+        kept.key.has_value() || (core::Conversation::is_keyed(kept) && !head_.keys().complete());
     place.answer = std::unexpected(decision.error());
   } else {
     place.answer = decision->outcome;
@@ -130,16 +132,22 @@ void ConversationActor::handle_command(Letter letter) {
 }
 
 void ConversationActor::handle_access(Letter letter) {
-  auto& access = std::get<AccessLetter>(letter.what);
-  if (roster_writes_open_ > 0) {
-    // The head's roster is ahead of the store: wait until it is not.
-    gate_.push_back({.letter = std::move(letter), .answer = core::Outcome{}, .decided = own_.now()});
+  auto access = head_.access(std::get<AccessLetter>(letter.what).user);
+  if (roster_writes_open_ == 0) {
+    give_access(letter, std::move(access));
     return;
   }
-  auto result = head_.access(access.user);
-  if (result) result = durable_access(*result);
+  // The head's roster is ahead of the store: wait until it is not, but not for later changes.
+  gate_.push_back({.letter = std::move(letter),
+                   .answer = core::Outcome{},
+                   .access = std::move(access),
+                   .decided = own_.now()});
+}
+
+void ConversationActor::give_access(Letter& letter, Result<core::Access> access) {
+  if (access) access = durable_access(*access);
   observe(letter, letter.arrived);
-  access.reply(std::move(result));
+  std::get<AccessLetter>(letter.what).reply(std::move(access));
   answered(letter);
 }
 
@@ -189,6 +197,11 @@ void ConversationActor::submit(Place place, core::Decision decision) {
                        }});
 }
 
+// One series per conversation: only where the operator asked for it (METRICS_CONVO_LABELS).
+void ConversationActor::count_labelled(std::string_view name) {
+  engine_.metrics.registry.counter(name, "By conversation", "convo_id=" + id_.value).add();
+}
+
 void ConversationActor::log_start() const {
   if (!obs::enabled(obs::Level::info, log_target)) return;
   obs::log(obs::Level::info, log_target,
@@ -228,26 +241,26 @@ void ConversationActor::audit(std::move_only_function<void(bool)> done) {
     return;
   }
   ++reads_open_;
-  engine_.readers.run([this, number = activation_number_,
-                       done = std::move(done)](storage::Reader& reader) mutable {
-    own_.post([this, number, result = reader.load(id_), done = std::move(done)]() mutable {
-      --reads_open_;
-      if (number != activation_number_ || !settled()) {
-        schedule();
-        done(false);
-        return;
-      }
-      const bool same = result && result->version == version_ &&
-                        result->fence == seen_ && result->state.last_seq == head_.last_seq() &&
-                        result->state.epoch == head_.epoch();
-      if (result && !same) {
-        engine_.metrics.audit_mismatches.add();
-        obs::log(obs::Level::error, log_target, "actor state differs from the stored row",
-                 {{"convo", obs::log_id(id_.value)}});
-      }
-      done(true);
-    });
-  });
+  engine_.readers.run(
+      [this, number = activation_number_, done = std::move(done)](storage::Reader& reader) mutable {
+        own_.post([this, number, result = reader.load(id_), done = std::move(done)]() mutable {
+          --reads_open_;
+          if (number != activation_number_ || !settled()) {
+            schedule();
+            done(false);
+            return;
+          }
+          const bool same = result && result->version == version_ && result->fence == seen_ &&
+                            result->state.last_seq == head_.last_seq() &&
+                            result->state.epoch == head_.epoch();
+          if (result && !same) {
+            engine_.metrics.audit_mismatches.add();
+            obs::log(obs::Level::error, log_target, "actor state differs from the stored row",
+                     {{"convo", obs::log_id(id_.value)}});
+          }
+          done(true);
+        });
+      });
 }
 
 }  // namespace catbird::actors

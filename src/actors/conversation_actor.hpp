@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string_view>
 
 namespace catbird::actors {
 
@@ -53,10 +54,11 @@ class ConversationActor {
   struct Place {
     Letter letter;
     Result<core::Outcome> answer;
+    Result<core::Access> access{};  // of an AccessLetter
     bool writes = false;
     bool changes_roster = false;
-    bool lookup = false;         // a refusal that the store must confirm (DECISIONS 1)
-    core::Seq last_seq{};        // after it, for the durable mark
+    bool lookup = false;   // a refusal that the store must confirm (DECISIONS 1)
+    core::Seq last_seq{};  // after it, for the durable mark
     core::Epoch epoch{};
     Instant decided{};
   };
@@ -74,6 +76,7 @@ class ConversationActor {
   void handle(Letter letter);
   void handle_command(Letter letter);
   void handle_access(Letter letter);
+  void give_access(Letter& letter, Result<core::Access> access);
   void submit(Place place, core::Decision decision);
 
   void settle(std::uint64_t activation, storage::WriteResult result);
@@ -87,6 +90,7 @@ class ConversationActor {
   void end_activation();
   void renew_fence();
   void log_start() const;
+  void count_labelled(std::string_view name);
 
   void answered(Letter& letter);
   core::Access durable_access(core::Access access) const;
@@ -104,6 +108,7 @@ class ConversationActor {
   std::size_t writes_open_ = 0;
   std::size_t roster_writes_open_ = 0;
   std::size_t reads_open_ = 0;
+  std::size_t lookups_open_ = 0;  // refusals that wait for the store; part of reads_open_
   bool scheduled_ = false;
   Instant last_used_{};
 

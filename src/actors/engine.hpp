@@ -46,13 +46,13 @@ struct Engine {
   Readers& readers;
   const Clock& clock;
   ActorMetrics& metrics;
-  std::atomic<std::uint64_t> fence;         // this process's; replaced only when it was lost
+  std::atomic<std::uint64_t> fence;           // this process's; replaced only when it was lost
   std::atomic<std::size_t> mailbox_bytes{0};  // over all mailboxes
   std::atomic<std::size_t> letters{0};        // waiting or unanswered, over all actors
   std::atomic<std::size_t> active_actors{0};
-  std::chrono::seconds idle_timeout{3600};  // ACTOR_IDLE_TIMEOUT_SECONDS
+  std::chrono::seconds idle_timeout{3600};                        // ACTOR_IDLE_TIMEOUT_SECONDS
   std::size_t actor_bytes_max = std::size_t{1024} * 1024 * 1024;  // over all workers
-  bool convo_labels = false;                // METRICS_CONVO_LABELS
+  bool convo_labels = false;                                      // METRICS_CONVO_LABELS
 };
 
 }  // namespace catbird::actors

@@ -26,8 +26,7 @@ class Gateway {
   virtual void ask(core::ConvoId convo, core::Command command, Instant deadline, Reply reply) = 0;
   /// What `user` may read and where the conversation stands: from memory, linearizable, never more
   /// than what is durable.
-  virtual void access(core::ConvoId convo, core::Did user, Instant deadline,
-                      AccessReply reply) = 0;
+  virtual void access(core::ConvoId convo, core::Did user, Instant deadline, AccessReply reply) = 0;
   virtual std::size_t active_actors() const = 0;
 };
 

@@ -26,7 +26,8 @@ struct Letter {
   std::variant<CommandLetter, AccessLetter> what;
   Instant deadline{};
   Instant arrived{};
-  std::uint32_t attempts = 0;
+  std::uint32_t attempts = 0;  // decisions on heads that did not hold
+  std::uint32_t breaks = 0;    // activations that it broke itself
   std::size_t bytes = 0;
 
   void refuse(Error error) {

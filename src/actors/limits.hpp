@@ -18,7 +18,7 @@ inline constexpr std::size_t lane_batch_sets_max = 256;
 inline constexpr std::size_t lane_batch_bytes_max = 1024 * 1024;  // one larger item may ride along
 inline constexpr std::chrono::milliseconds reload_delay_min{50};
 inline constexpr std::chrono::milliseconds reload_delay_max{5'000};
-/// A command that broke this many activations in a row is quarantined.
+/// A command that broke this many activations is quarantined.
 inline constexpr std::uint32_t letter_attempts_max = 3;
 /// A command that was decided this often on heads that did not hold answers `retry`.
 inline constexpr std::uint32_t letter_decisions_max = 8;

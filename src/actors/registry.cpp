@@ -103,7 +103,8 @@ void Registry::sweep() {
 void Registry::start() { schedule_sweep(); }
 
 void Registry::schedule_sweep() {
-  const auto quarter = std::chrono::duration_cast<std::chrono::milliseconds>(engine_.idle_timeout) / 4;
+  const auto quarter =
+      std::chrono::duration_cast<std::chrono::milliseconds>(engine_.idle_timeout) / 4;
   const std::chrono::milliseconds most = sweep_interval_max;
   own_.post_after(std::clamp(quarter, std::chrono::milliseconds(100), most), [this] {
     sweep();

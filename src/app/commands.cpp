@@ -44,10 +44,9 @@ Result<void> print_token(const Config& config, const TokenRequest& request) {
   const auto now = Timestamp(std::chrono::duration_cast<std::chrono::milliseconds>(
                                  std::chrono::system_clock::now().time_since_epoch())
                                  .count());
-  const auto token = auth::mint_dev_token(config.jwt_secret, request.did, config.service_did,
-                                          request.lxm, now,
-                                          std::chrono::seconds(request.ttl_seconds),
-                                          to_hex(random_bytes(token_id_bytes)));
+  const auto token = auth::mint_dev_token(
+      config.jwt_secret, request.did, config.service_did, request.lxm, now,
+      std::chrono::seconds(request.ttl_seconds), to_hex(random_bytes(token_id_bytes)));
   std::printf("%s\n", token.c_str());
   return {};
 }
@@ -59,8 +58,7 @@ int healthcheck(const Config& config) {
   const auto host = any ? std::string("127.0.0.1") : config.server.host;
   const auto bracketed = host.find(':') != std::string::npos ? "[" + host + "]" : host;
   http::FetchRequest request;
-  request.url =
-      "http://" + bracketed + ":" + std::to_string(config.server.port) + "/health/ready";
+  request.url = "http://" + bracketed + ":" + std::to_string(config.server.port) + "/health/ready";
   request.reach = http::Reach::operator_url;
   bool ready = false;
   std::string answer = "no answer";
@@ -85,10 +83,27 @@ Result<void> restore(const Config& config, const std::string& path, bool replace
   if (!std::filesystem::exists(path + ".secret")) {
     return fail(Errc::storage_unavailable, "the backup has no secret file " + path + ".secret");
   }
+  // The new secret stands ready before the database is touched; the old one is kept with the old
+  // data. A restore that is killed in between is simply run again.
+  const auto fresh = config.secret_path + ".restoring";
+  if (auto secret = copy_secret(path + ".secret", fresh); !secret) return secret;
   auto restored = storage::restore_sqlite(
       path, config.sqlite_path, replace ? storage::Existing::replace : storage::Existing::refuse);
-  if (!restored) return restored;
-  if (auto secret = copy_secret(path + ".secret", config.secret_path); !secret) return secret;
+  if (!restored) {
+    std::error_code ignored;
+    std::filesystem::remove(fresh, ignored);
+    return restored;
+  }
+  if (std::filesystem::exists(config.secret_path)) {
+    auto kept = copy_secret(config.secret_path, config.secret_path + ".before-restore");
+    if (!kept) return kept;
+  }
+  std::error_code error;
+  std::filesystem::rename(fresh, config.secret_path, error);
+  if (error) {
+    return fail(Errc::storage_unavailable,
+                "cannot put the secret file in place: " + error.message());
+  }
   std::printf("restored to %s; start the server\n", config.sqlite_path.c_str());
   return {};
 }

@@ -24,6 +24,8 @@ class Source {
  public:
   explicit Source(const Environment& environment) : environment_(environment) {}
 
+  /// As set, empty included.
+  std::optional<std::string> raw(std::string_view name) const { return environment_(name); }
   std::optional<std::string> text(std::string_view name) const {
     auto value = environment_(name);
     if (value && value->empty()) return std::nullopt;
@@ -97,12 +99,13 @@ void read_database(Source& source, Config& config) {
 }
 
 void read_actor_switch(Source& source) {
-  // DECISIONS 21: absent means on.
-  const auto value = source.text("ENABLE_ACTOR_SYSTEM").value_or("true");
+  // DECISIONS 21: absent means on, empty means off.
+  const auto value = source.raw("ENABLE_ACTOR_SYSTEM").value_or("true");
   if (value == "1" || value == "true") return;
-  if (value == "0" || value == "false") {
-    source.note(wrong("ENABLE_ACTOR_SYSTEM",
-                      "=false is not available yet in this version: remove it or set true"));
+  if (value == "0" || value == "false" || value.empty()) {
+    source.note(fail(Errc::invalid_request,
+                     "ENABLE_ACTOR_SYSTEM=false is not available yet in this version: remove the "
+                     "line or set it to true"));
     return;
   }
   source.note(wrong("ENABLE_ACTOR_SYSTEM", "must be true, 1, false or 0"));
@@ -116,7 +119,8 @@ void read_identity(Source& source, Config& config) {
     source.note(wrong("JWT_SECRET", "must have at least 32 bytes"));
   }
   if (!config.development && !config.jwt_secret.empty()) {
-    config.remarks.emplace_back("JWT_SECRET is not used: HS256 tokens exist only with CATBIRD_DEV=true");
+    config.remarks.emplace_back(
+        "JWT_SECRET is not used: HS256 tokens exist only with CATBIRD_DEV=true");
     config.jwt_secret.clear();
   }
   config.service_did = source.text("SERVICE_DID").value_or("");
@@ -131,8 +135,7 @@ void read_identity(Source& source, Config& config) {
     source.note(wrong("SERVICE_DID", "is not a did:web or did:plc"));
   }
   config.public_endpoint = source.text("SERVICE_ENDPOINT").value_or("");
-  config.plc_directory_url =
-      source.text("PLC_DIRECTORY_URL").value_or(config.plc_directory_url);
+  config.plc_directory_url = source.text("PLC_DIRECTORY_URL").value_or(config.plc_directory_url);
   while (config.plc_directory_url.ends_with('/')) config.plc_directory_url.pop_back();
   config.did_host_allowlist = source.list("DID_RESOLUTION_HOST_ALLOWLIST");
   std::uint64_t seconds = 3;
@@ -143,9 +146,13 @@ void read_identity(Source& source, Config& config) {
 void read_guards(Source& source, Config& config) {
   bool on = true;
   source.flag("ENFORCE_LXM", on);
-  if (!on) source.note(wrong("ENFORCE_LXM", "=false is not possible: lxm is always checked"));
+  if (!on)
+    source.note(
+        fail(Errc::invalid_request, "ENFORCE_LXM=false is not possible: lxm is always checked"));
   source.flag("ENFORCE_JTI", on = true);
-  if (!on) source.note(wrong("ENFORCE_JTI", "=false is not possible: a token works once"));
+  if (!on)
+    source.note(
+        fail(Errc::invalid_request, "ENFORCE_JTI=false is not possible: a token works once"));
   bool proxy = false;
   source.flag("ENABLE_DIRECT_XRPC_PROXY", proxy);
   if (proxy) {
@@ -218,8 +225,7 @@ Result<Config> read_config(const Environment& environment) {
   read_guards(source, config);
   read_limits(source, config);
   read_process(source, config);
-  config.secret_path =
-      source.text("CATBIRD_SECRET_FILE").value_or(config.sqlite_path + ".secret");
+  config.secret_path = source.text("CATBIRD_SECRET_FILE").value_or(config.sqlite_path + ".secret");
   config.journal_path = config.sqlite_path + ".tokens";
   if (source.problem()) return std::unexpected(*source.problem());
   return config;

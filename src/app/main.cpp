@@ -52,8 +52,9 @@ struct Arguments {
 void describe(CLI::App& cli, Arguments& arguments) {
   cli.set_version_flag("--version", CATBIRD_VERSION);
   cli.require_subcommand(0, 1);
-  cli.add_option("--env-file", arguments.env_file,
-                 "File of KEY=VALUE lines; the environment wins over it (default: .env if present)");
+  cli.add_option(
+      "--env-file", arguments.env_file,
+      "File of KEY=VALUE lines; the environment wins over it (default: .env if present)");
   cli.footer(
       "\nConfiguration comes from the environment (docs/operations.md has every variable):\n"
       "  SERVICE_DID   this server's DID, e.g. did:web:mls.example.org (required)\n"
@@ -70,17 +71,20 @@ void describe(CLI::App& cli, Arguments& arguments) {
       ->capture_default_str();
   cli.add_subcommand("healthcheck", "Ask the local server whether it is ready: exit 0 or 1");
   auto* backup = cli.add_subcommand("backup", "Copy the database, also while the server runs");
-  backup->add_option("PATH", arguments.path, "New file; the secret goes to PATH.secret")->required();
-  auto* restore = cli.add_subcommand("restore", "Put a backup in place; the server must be stopped");
+  backup->add_option("PATH", arguments.path, "New file; the secret goes to PATH.secret")
+      ->required();
+  auto* restore =
+      cli.add_subcommand("restore", "Put a backup in place; the server must be stopped");
   restore->add_option("PATH", arguments.path, "A file made by `backup`")->required();
   restore->add_flag("--replace", arguments.replace,
                     "Replace an existing database (it is kept as *.before-restore)");
 }
 
 int run(int argc, char** argv) {
-  CLI::App cli{"Catbird MLS Server: ordering and delivery for end-to-end encrypted group chat on "
-               "the AT Protocol.",
-               "catbird-mls-server"};
+  CLI::App cli{
+      "Catbird MLS Server: ordering and delivery for end-to-end encrypted group chat on "
+      "the AT Protocol.",
+      "catbird-mls-server"};
   Arguments arguments;
   describe(cli, arguments);
   try {

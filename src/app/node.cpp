@@ -109,8 +109,8 @@ Result<void> NodeImpl::open() {
   say("Metrics initialized");
   if (auto opened = open_store(); !opened) return opened;
   say("Database initialized");
-  const auto count = config_.workers != 0 ? config_.workers
-                                          : std::max(1U, std::thread::hardware_concurrency());
+  const auto count =
+      config_.workers != 0 ? config_.workers : std::max(1U, std::thread::hardware_concurrency());
   for (unsigned i = 0; i < count; ++i) workers_.push_back(std::make_unique<Worker>());
   hub_ = std::make_unique<realtime::Hub>(
       realtime::HubLimits{.queue_events_max = config_.stream_events_max}, *metrics_);
@@ -150,8 +150,9 @@ Result<void> NodeImpl::open_auth() {
   options.jwt_secret = config_.jwt_secret;
   options.journal_path = config_.journal_path;
   options.did_host_allowlist = config_.did_host_allowlist;
-  auto opened = auth::ServiceAuth::open(std::move(options), clock_,
-                                        did_fetch(*fetcher_, {config_.development, config_.did_deadline}));
+  auto opened =
+      auth::ServiceAuth::open(std::move(options), clock_,
+                              did_fetch(*fetcher_, {config_.development, config_.did_deadline}));
   if (!opened) return std::unexpected(opened.error());
   auth_ = std::move(*opened);
   return {};
@@ -204,6 +205,25 @@ void NodeImpl::collect_gauges() {
   actor_metrics_->mailbox_depth.set(static_cast<double>(engine_->letters.load()));
   metrics_->gauge("actor_registry_active_actors", "Actors in memory")
       .set(static_cast<double>(engine_->active_actors.load()));
+  metrics_->gauge("database_connections_active", "Open database connections")
+      .set(config_.readers + 1.0);
+  const auto backlog = hub_->backlog();
+  metrics_->gauge("realtime_queue_depth", "Events waiting for subscribers")
+      .set(static_cast<double>(backlog.events));
+  metrics_->gauge("event_stream_size_bytes", "Bytes waiting for subscribers")
+      .set(static_cast<double>(backlog.bytes));
+  const auto stats = stores_->stats();
+  auto put = [this](std::string_view name, std::string_view help, std::uint64_t value) {
+    metrics_->gauge(name, help).set(static_cast<double>(value));
+  };
+  put("storage_corrupt_rows", "Rows refused for their checksum since start; must be 0",
+      stats.corrupt_rows);
+  put("storage_checkpoints", "WAL checkpoints since start", stats.checkpoints);
+  put("storage_checkpoint_pause_microseconds", "Time the lane waited for checkpoints",
+      stats.checkpoint_pause_us);
+  put("storage_checkpoint_pause_max_microseconds", "The longest such wait",
+      stats.checkpoint_pause_max_us);
+  put("storage_wal_bytes", "Write-ahead log after the last commit", stats.wal_bytes);
   if (server_) {
     metrics_->gauge("http_connections_active", "Open HTTP connections")
         .set(static_cast<double>(server_->connections()));
@@ -213,10 +233,11 @@ void NodeImpl::collect_gauges() {
 Result<void> NodeImpl::listen() {
   std::vector<asio::io_context*> contexts;
   for (auto& worker : workers_) contexts.push_back(&worker->io);
-  auto server = http::Server::start(
-      contexts, config_.server, [router = router_.get()](http::Request request, http::Respond respond) {
-        router->handle(std::move(request), std::move(respond));
-      });
+  auto server =
+      http::Server::start(contexts, config_.server,
+                          [router = router_.get()](http::Request request, http::Respond respond) {
+                            router->handle(std::move(request), std::move(respond));
+                          });
   if (!server) return std::unexpected(server.error());
   server_ = std::move(*server);
   signals_ = std::make_unique<asio::signal_set>(workers_.front()->io, SIGTERM, SIGINT);

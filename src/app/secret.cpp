@@ -31,9 +31,11 @@ Result<void> create(const std::string& path, const Bytes& secret) {
     return fail(Errc::storage_unavailable, "cannot create " + path + ": " + std::strerror(errno));
   }
   const auto text = to_hex(secret) + "\n";
-  const bool written = ::write(file, text.data(), text.size()) ==
-                           static_cast<ssize_t>(text.size()) &&
-                       ::fsync(file) == 0;
+  // open() sets the mode only of a file that it creates; one may be left of an interrupted start.
+  const bool is_private = ::fchmod(file, 0600) == 0;
+  const bool written =
+      is_private && ::write(file, text.data(), text.size()) == static_cast<ssize_t>(text.size()) &&
+      ::fsync(file) == 0;
   ::close(file);
   if (!written || ::rename(temporary.c_str(), path.c_str()) != 0) {
     return fail(Errc::storage_unavailable, "cannot write " + path + ": " + std::strerror(errno));

@@ -22,6 +22,7 @@ enum class Errc {
   invalid_key_package,     // a key package that must never be handed out
   invalid_cipher_suite,    // a suite this server does not carry
   invalid_cursor,          // a page or stream cursor this server never issued
+  invalid_epoch_range,     // getCommits: the range ends before it begins
   invalid_did,             // not an AT Protocol DID
   expiration_too_far,      // key package lifetime beyond what we store
   too_many_key_packages,   // the device's pool is full
@@ -61,7 +62,6 @@ inline constexpr Errc errc_last = Errc::internal;
 struct EpochClash {
   std::uint64_t server_epoch = 0;
   std::uint64_t client_epoch = 0;
-  std::uint64_t winning_seq = 0;  // of the commit that ended client_epoch; 0 if not known
   friend bool operator==(const EpochClash&, const EpochClash&) = default;
 };
 

@@ -2,6 +2,7 @@
 #include "core/conversation.hpp"
 
 #include "base/check.hpp"
+#include "core/limits.hpp"
 
 #include <algorithm>
 #include <string>
@@ -9,10 +10,6 @@
 namespace catbird::core {
 
 namespace {
-
-constexpr std::int64_t received_bucket_ms = 2000;  // clients.md 2.4: times of rows are blurred
-
-Timestamp blurred(Timestamp now) { return Timestamp(now.value - now.value % received_bucket_ms); }
 
 template <class... F>
 struct Overload : F... {
@@ -26,6 +23,8 @@ auto lower_bound_of(auto& members, const Did& user) {
 
 }  // namespace
 
+Timestamp blurred(Timestamp now) { return Timestamp(now.value - now.value % row_time_bucket_ms); }
+
 bool Conversation::is_keyed(const Command& command) { return !keys_of(command).empty(); }
 
 std::vector<std::string> Conversation::keys_of(const Command& command) {
@@ -37,19 +36,27 @@ std::vector<std::string> Conversation::keys_of(const Command& command) {
   return keys;
 }
 
+Result<Outcome> Conversation::answer_from(const KnownKey& known, const Command& command) {
+  if (known.key.front() == 'm' && known.tag != command.tag) {
+    return fail(Errc::conflict, "this msgId is already used in the conversation");
+  }
+  if (known.key.front() == 'r' && known.payload != command.key->payload &&
+      !std::holds_alternative<SendMessage>(command.what)) {
+    return fail(Errc::conflict, "this idempotencyKey was used with another request");
+  }
+  return known.outcome;
+}
+
 Result<Decision> Conversation::decide(const Command& command, Timestamp now) const {
   // Retries must win over membership and epoch: both may have moved since the first attempt.
   for (const auto& key : keys_of(command)) {
     const auto* known = keys_.find(key);
     if (known == nullptr) continue;
-    if (key.front() == 'm' && known->tag != command.tag) {
-      return fail(Errc::conflict, "this msgId is already used in the conversation");
-    }
-    if (key.front() == 'r' && known->payload != command.key->payload &&
-        !std::holds_alternative<SendMessage>(command.what)) {
-      return fail(Errc::conflict, "this idempotencyKey was used with another request");
-    }
-    return Decision{{}, known->outcome};
+    auto answer = answer_from(*known, command);
+    if (answer) return Decision{{}, std::move(*answer)};
+    // A stranger must not learn that the conversation, and the id in it, exist (A6).
+    if (find(command.caller.user) == nullptr) return fail(Errc::not_member);
+    return std::unexpected(answer.error());
   }
   return std::visit(
       Overload{
@@ -87,6 +94,8 @@ Result<Decision> Conversation::decide_send(const Command& command, const SendMes
                                            .at = at,
                                            .bytes = send.bytes});
   if (command.key) {
+    // A retry by idempotencyKey may carry another msgId: the first one is the answer.
+    decision.outcome.detail = send.id.value;
     decision.events.emplace_back(
         RequestRecorded{command.caller.user, *command.key, decision.outcome});
   }
@@ -116,10 +125,8 @@ Result<Decision> Conversation::decide_read(const Command& command, const MarkRea
   if (member == nullptr) return fail(Errc::not_member);
   const Seq target = std::min(mark.seq, state_.last_seq);
   Decision decision;
-  decision.outcome = {.seq = std::max(target, member->read_seq),
-                      .epoch = state_.epoch,
-                      .at = now,
-                      .detail = {}};
+  decision.outcome = {
+      .seq = std::max(target, member->read_seq), .epoch = state_.epoch, .at = now, .detail = {}};
   if (target > member->read_seq) {
     decision.events.emplace_back(ReadMarked{command.caller.user, target});
   }
@@ -139,7 +146,7 @@ Result<Access> Conversation::access(const Did& user) const {
 
 std::unexpected<Error> Conversation::stale(Epoch client) const {
   return std::unexpected(
-      Error{Errc::epoch_mismatch, {}, EpochClash{state_.epoch.value, client.value, 0}, 0});
+      Error{Errc::epoch_mismatch, {}, EpochClash{state_.epoch.value, client.value}, 0});
 }
 
 const Member* Conversation::find(const Did& user) const {

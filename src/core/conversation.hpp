@@ -49,6 +49,10 @@ class Conversation {
   /// not_member unless the caller is or was a member; a departed one keeps its window (README 12).
   Result<Access> access(const Did& user) const;
 
+  /// What a known key answers: the whole first answer, or conflict (another's msgId, or the same
+  /// idempotencyKey with another request). `known.key` must be one of keys_of(command).
+  static Result<Outcome> answer_from(const KnownKey& known, const Command& command);
+
   /// True for a command whose key must be looked up in the store before a refusal counts.
   static bool is_keyed(const Command& command);
   /// All keys of the command, as the window and the stores name them.
@@ -107,6 +111,10 @@ class Conversation {
   Snapshot state_;
   KeyWindow keys_;
 };
+
+/// The time of a numbered row, and of the answer to whoever wrote it: rounded down, so that it
+/// tells little about who was online when.
+Timestamp blurred(Timestamp now);
 
 /// createConvo's answer, kept in Outcome::detail because it must survive later changes: the name
 /// and the members at creation.

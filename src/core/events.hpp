@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "core/types.hpp"
 #include "core/commands.hpp"
+#include "core/types.hpp"
 
 #include <optional>
 #include <string>
@@ -51,12 +51,13 @@ struct RowAppended {
   Kind kind = Kind::app;
   MsgId id;
   SenderTag tag{};
-  Did committer;               // commits and proposals only; empty for app rows (not stored)
-  std::optional<Epoch> base;   // commits only: UNIQUE(convo, base) is the fork guard (O1)
+  Did committer;              // commits only: a message's sender is not stored
+  std::optional<Epoch> base;  // commits only: UNIQUE(convo, base) is the fork guard (O1)
   Timestamp at;
   Blob bytes;
 };
-/// Stored once per commit, a pointer per recipient; supersedes pending ones of the same device (K8).
+/// Stored once per commit, a pointer per recipient; supersedes pending ones of the same device
+/// (K8).
 struct WelcomeStored {
   WelcomePart welcome;
   Epoch epoch;

@@ -13,8 +13,8 @@ namespace catbird::core {
 struct Conversation::Change {
   const Command* command = nullptr;
   const GroupParts* parts = nullptr;
-  std::vector<Did> adds;      // sorted, unique, not active now
-  std::vector<Did> removes;   // sorted, unique, active now
+  std::vector<Did> adds;                  // sorted, unique, not active now
+  std::vector<Did> removes;               // sorted, unique, active now
   std::optional<DeviceId> caller_device;  // external commit: the leaf that came in
   Timestamp now;
 };
@@ -107,11 +107,10 @@ Result<Decision> Conversation::decide_add(const Command& command, const AddMembe
     // A new device of a present user is an Add in MLS and no roster change here; it is known by the
     // key package the Welcome names.
     const auto* welcome = add.parts.welcome ? &*add.parts.welcome : nullptr;
-    const bool device_add =
-        add.parts.commit && welcome != nullptr &&
-        std::ranges::any_of(welcome->recipients, [&](const Recipient& r) {
-          return r.user == user && !r.key_package_ref.empty();
-        });
+    const bool device_add = add.parts.commit && welcome != nullptr &&
+                            std::ranges::any_of(welcome->recipients, [&](const Recipient& r) {
+                              return r.user == user && !r.key_package_ref.empty();
+                            });
     if (!device_add) return fail(Errc::already_member);
   }
   if (active_count() + change.adds.size() > members_max) return fail(Errc::too_many_members);
@@ -181,8 +180,8 @@ Result<void> Conversation::check_parts(const GroupParts& parts) const {
     if (parts.commit->base != state_.epoch) return stale(parts.commit->base);
   }
   const Epoch next(state_.epoch.value + (parts.commit ? 1 : 0));
-  if (parts.group_info && (parts.group_info->group_id != state_.group_id ||
-                           parts.group_info->epoch != next)) {
+  if (parts.group_info &&
+      (parts.group_info->group_id != state_.group_id || parts.group_info->epoch != next)) {
     return fail(Errc::invalid_group_info, "the GroupInfo is not of the epoch the commit leads to");
   }
   for (const auto& use : parts.key_packages) {
@@ -194,8 +193,8 @@ Result<void> Conversation::check_parts(const GroupParts& parts) const {
 Result<void> Conversation::check_welcome(const Change& change) const {
   if (!change.parts->welcome) return {};
   for (const auto& recipient : change.parts->welcome->recipients) {
-    const bool stays = find_active(recipient.user) != nullptr &&
-                       !holds(change.removes, recipient.user);
+    const bool stays =
+        find_active(recipient.user) != nullptr && !holds(change.removes, recipient.user);
     if (!stays && !holds(change.adds, recipient.user)) {
       return fail(Errc::invalid_request, "the Welcome is for someone who is not being added");
     }
@@ -223,8 +222,8 @@ Result<Decision> Conversation::change_group(const Change& change) const {
   Decision decision;
   const Seq seq(state_.last_seq.value + (parts.commit ? 1 : 0));
   const Epoch epoch(state_.epoch.value + (parts.commit ? 1 : 0));
-  decision.outcome = {
-      .seq = parts.commit ? seq : Seq(0), .epoch = epoch, .at = change.now, .detail = {}};
+  const Timestamp at = parts.commit ? blurred(change.now) : change.now;
+  decision.outcome = {.seq = parts.commit ? seq : Seq(0), .epoch = epoch, .at = at, .detail = {}};
   auto& events = decision.events;
   if (parts.commit) {
     events.emplace_back(RowAppended{.seq = seq,
@@ -234,7 +233,7 @@ Result<Decision> Conversation::change_group(const Change& change) const {
                                     .tag = command.tag,
                                     .committer = command.caller.user,
                                     .base = parts.commit->base,
-                                    .at = change.now,
+                                    .at = at,
                                     .bytes = parts.commit->bytes});
   }
   for (const auto& user : change.adds) {
@@ -244,7 +243,8 @@ Result<Decision> Conversation::change_group(const Change& change) const {
     events.emplace_back(DeviceAdded{command.caller.user, *change.caller_device, seq});
   }
   for (const auto& user : change.removes) {
-    events.emplace_back(MemberLeft{user, seq, epoch, change.now});
+    // A second leave answers from here, so this is the time of the answer.
+    events.emplace_back(MemberLeft{user, seq, epoch, at});
   }
   if (!change.removes.empty()) {
     if (auto next = heir(change.removes)) {

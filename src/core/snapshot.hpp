@@ -39,17 +39,17 @@ struct Snapshot {
   Timestamp created_at;
   Epoch creation_epoch;
   Epoch epoch;
-  Seq last_seq;                        // N
+  Seq last_seq;  // N
   std::optional<Epoch> group_info_epoch;
-  std::vector<Member> members;         // sorted by user
+  std::vector<Member> members;  // sorted by user
   friend bool operator==(const Snapshot&, const Snapshot&) = default;
 };
 
 /// A key already used in this conversation, newest first when loaded.
 struct KnownKey {
-  std::string key;      // KeyWindow::message_key() or request_key()
-  Hash payload{};       // request keys only
-  SenderTag tag{};      // message keys only
+  std::string key;  // KeyWindow::message_key() or request_key()
+  Hash payload{};   // request keys only
+  SenderTag tag{};  // message keys only
   Outcome outcome;
 };
 

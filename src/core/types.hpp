@@ -28,8 +28,8 @@ using Version = Strong<std::uint64_t, struct VersionTag>;
 /// Who may write a conversation (engine.md, Fences): grows only.
 using Fence = Strong<std::uint64_t, struct FenceTag>;
 
-using Hash = std::array<std::uint8_t, 32>;        // SHA-256
-using SenderTag = std::array<std::uint8_t, 16>;   // keyed tag of (conversation, user)
+using Hash = std::array<std::uint8_t, 32>;       // SHA-256
+using SenderTag = std::array<std::uint8_t, 16>;  // keyed tag of (conversation, user)
 
 /// The caller of a request: `user` is the verified issuer, `device` its fragment.
 struct Caller {
@@ -50,8 +50,8 @@ struct RequestKey {
 
 /// What a write answers, kept with its key so that a retry gets the whole first answer again.
 struct Outcome {
-  Seq seq;         // of the row it wrote, 0 if none
-  Epoch epoch;     // after it
+  Seq seq;      // of the row it wrote, 0 if none
+  Epoch epoch;  // after it
   Timestamp at;
   std::string detail;  // method-specific, opaque to the store
   friend bool operator==(const Outcome&, const Outcome&) = default;

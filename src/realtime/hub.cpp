@@ -50,7 +50,11 @@ Hub::Hub(HubLimits limits, obs::Metrics& metrics)
     : limits_(limits),
       active_(metrics.gauge("active_sse_connections", "Open event streams")),
       overflows_(metrics.counter("realtime_overflows_total",
-                                 "Event streams whose reader did not keep up")) {}
+                                 "Event streams whose reader did not keep up")),
+      delivered_(metrics.counter("fanout_operations_total", "Deliveries to subscribers",
+                                 "provider=sse,status=success")),
+      refused_(metrics.counter("fanout_operations_total", "Deliveries to subscribers",
+                               "provider=sse,status=overflow")) {}
 
 std::unique_ptr<Subscription> Hub::subscribe(const core::Did& user,
                                              const std::vector<core::ConvoId>& convos,
@@ -81,7 +85,8 @@ void Hub::add_locked(Subscription& subscription, const core::ConvoId& convo) {
 void Hub::drop(Subscription& subscription) {
   const std::lock_guard lock(mutex_);
   auto it = by_user_.find(subscription.user_.value);
-  if (it == by_user_.end() || std::ranges::find(it->second, &subscription) == it->second.end()) return;
+  if (it == by_user_.end() || std::ranges::find(it->second, &subscription) == it->second.end())
+    return;
   erase_one(by_user_, subscription.user_.value, &subscription);
   for (const auto& convo : subscription.convos_) erase_one(by_convo_, convo, &subscription);
   active_.add(-1);
@@ -98,9 +103,11 @@ void Hub::push_locked(Subscription& subscription, const LogEvent& event,
       news.events.clear();
       subscription.bytes_ = 0;
       overflows_.add();
+      refused_.add();
     } else {
       news.events.push_back(event);
       subscription.bytes_ += size;
+      delivered_.add();
     }
   }
   if (subscription.ready_) wake.push_back(std::exchange(subscription.ready_, nullptr));
@@ -148,6 +155,18 @@ void Hub::resync() {
     }
   }
   for (auto& ready : wake) ready();
+}
+
+Hub::Backlog Hub::backlog() const {
+  const std::lock_guard lock(mutex_);
+  Backlog sum;
+  for (const auto& [user, subscriptions] : by_user_) {
+    for (const auto* subscription : subscriptions) {
+      sum.events += subscription->news_.events.size();
+      sum.bytes += subscription->bytes_;
+    }
+  }
+  return sum;
 }
 
 std::size_t Hub::subscriptions() const {

@@ -19,8 +19,8 @@
 namespace catbird::realtime {
 
 struct HubLimits {
-  std::size_t queue_events_max = 5000;                // SSE_BUFFER_SIZE
-  std::size_t queue_bytes_max = 8 * 1024 * 1024;      // per subscription
+  std::size_t queue_events_max = 5000;            // SSE_BUFFER_SIZE
+  std::size_t queue_bytes_max = 8 * 1024 * 1024;  // per subscription
   std::size_t subscriptions_per_user_max = 20;
 };
 
@@ -47,9 +47,7 @@ class Subscription {
  private:
   friend class Hub;
   Subscription(Hub& hub, core::Did user, std::optional<core::ConvoId> only);
-  bool has_news() const {
-    return !news_.events.empty() || news_.overflowed || news_.resync;
-  }
+  bool has_news() const { return !news_.events.empty() || news_.overflowed || news_.resync; }
 
   Hub& hub_;
   const core::Did user_;
@@ -79,6 +77,12 @@ class Hub final : public LogSink {
   void publish(std::vector<LogEvent> events) override;
   void resync() override;
   std::size_t subscriptions() const;
+  /// What waits in all queues, for the metrics page.
+  struct Backlog {
+    std::size_t events = 0;
+    std::size_t bytes = 0;
+  };
+  Backlog backlog() const;
 
  private:
   friend class Subscription;
@@ -91,6 +95,8 @@ class Hub final : public LogSink {
   const HubLimits limits_;
   obs::Gauge& active_;
   obs::Counter& overflows_;
+  obs::Counter& delivered_;
+  obs::Counter& refused_;
   mutable std::mutex mutex_;
   std::unordered_map<std::string, std::vector<Subscription*>> by_convo_;
   std::unordered_map<std::string, std::vector<Subscription*>> by_user_;

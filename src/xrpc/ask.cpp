@@ -4,11 +4,11 @@
 namespace catbird::xrpc {
 
 Wait<Result<core::Outcome>> ask(Services* services, core::ConvoId convo, core::Command command) {
-  return Wait<Result<core::Outcome>>([services, convo = std::move(convo),
-                                      command = std::move(command)](auto done) mutable {
-    const auto deadline = services->timers.now() + services->settings.ask_deadline;
-    services->gateway.ask(std::move(convo), std::move(command), deadline, std::move(done));
-  });
+  return Wait<Result<core::Outcome>>(
+      [services, convo = std::move(convo), command = std::move(command)](auto done) mutable {
+        const auto deadline = services->timers.now() + services->settings.ask_deadline;
+        services->gateway.ask(std::move(convo), std::move(command), deadline, std::move(done));
+      });
 }
 
 Wait<Result<core::Access>> access(Services* services, core::ConvoId convo, core::Did user) {

@@ -26,18 +26,15 @@ template <class T>
 Wait<Result<T>> read(Services* services,
                      std::move_only_function<Result<T>(storage::Reader&)> query) {
   return Wait<Result<T>>([services, query = std::move(query)](auto done) mutable {
-    services->readers.run(
-        [query = std::move(query), done = std::move(done)](storage::Reader& reader) mutable {
-          done(query(reader));
-        });
+    services->readers.run([query = std::move(query), done = std::move(done)](
+                              storage::Reader& reader) mutable { done(query(reader)); });
   });
 }
 
 /// A short write outside conversations; `work` may run more than once and then starts over, so it
 /// must assign its result, not append to it. The value is durable when it arrives.
 template <class T>
-Wait<Result<T>> write(Services* services,
-                      std::function<Result<T>(storage::UserWriter&)> work) {
+Wait<Result<T>> write(Services* services, std::function<Result<T>(storage::UserWriter&)> work) {
   return Wait<Result<T>>([services, work = std::move(work)](auto done) mutable {
     // Shared by the job (lane thread) and its completion (worker), one after the other.
     auto value = std::make_shared<Result<T>>(fail(Errc::retry));

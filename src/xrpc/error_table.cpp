@@ -19,10 +19,11 @@ constexpr auto table = std::to_array<ErrorRow>({
     {Errc::invalid_key_package, 400, "InvalidKeyPackage", "the key package is not valid", 0},
     {Errc::invalid_cipher_suite, 400, "InvalidCipherSuite", "this suite is not carried", 0},
     {Errc::invalid_cursor, 400, "InvalidCursor", "not a cursor of this server", 0},
+    {Errc::invalid_epoch_range, 400, "InvalidEpochRange", "toEpoch is before fromEpoch", 0},
     {Errc::invalid_did, 400, "InvalidDid", "not a valid DID", 0},
     {Errc::expiration_too_far, 400, "ExpirationTooFar", "the lifetime is too long", 0},
-    {Errc::too_many_key_packages, 429, "TooManyKeyPackages",
-     "this device has enough key packages", 3600},
+    {Errc::too_many_key_packages, 429, "TooManyKeyPackages", "this device has enough key packages",
+     3600},
     {Errc::too_many_members, 400, "TooManyMembers", "the conversation would be too large", 0},
     {Errc::too_many_dids, 400, "TooManyDids", "too many DIDs in one request", 0},
     {Errc::batch_too_large, 400, "BatchTooLarge", "too many items in one request", 0},
@@ -38,8 +39,8 @@ constexpr auto table = std::to_array<ErrorRow>({
     {Errc::key_package_not_found, 409, "KeyPackageNotFound",
      "a key package is not reserved to the sender, fetch key packages again", 0},
     {Errc::welcome_not_found, 404, "WelcomeNotFound", "no Welcome is waiting", 0},
-    {Errc::group_info_unavailable, 404, "GroupInfoUnavailable",
-     "no GroupInfo of the current epoch", 0},
+    {Errc::group_info_unavailable, 404, "GroupInfoUnavailable", "no GroupInfo of the current epoch",
+     0},
     {Errc::unauthenticated, 401, "AuthenticationRequired", "a valid service token is needed", 0},
     {Errc::token_from_before, 503, "TemporarilyUnavailable",
      "this token is older than the server, send a new one", 1},
@@ -62,7 +63,6 @@ http::Response body_of(int status, std::string_view name, std::string_view messa
   if (clash) {
     json.key("serverEpoch").number(clash->server_epoch);
     json.key("clientEpoch").number(clash->client_epoch);
-    if (clash->winning_seq != 0) json.key("winningSeq").number(clash->winning_seq);
   }
   json.close();
   http::Response response;

@@ -7,6 +7,7 @@
 #include "xrpc/shapes.hpp"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 namespace catbird::xrpc {
@@ -35,8 +36,7 @@ Result<void> read_public_commit(const mls::PublicMessage& message, const PartNam
                                 ParsedParts& parsed) {
   const auto* commit = std::get_if<mls::Commit>(&message.content);
   if (commit == nullptr) return fail(Errc::invalid_commit, "the MLS message is not a commit");
-  const auto wanted =
-      names.external ? mls::SenderType::new_member_commit : mls::SenderType::member;
+  const auto wanted = names.external ? mls::SenderType::new_member_commit : mls::SenderType::member;
   if (message.sender.type != wanted) {
     return fail(Errc::invalid_commit, names.external ? "not an external commit"
                                                      : "an external commit needs its own method");
@@ -71,6 +71,7 @@ Result<void> read_public_commit(const mls::PublicMessage& message, const PartNam
 }
 
 Result<void> read_commit(const Fields& fields, const PartNames& names, ParsedParts& parsed) {
+  if (names.commit.empty()) return {};  // the method takes none
   auto bytes = blob(fields, names.commit);
   if (!bytes) return std::unexpected(bytes.error());
   if (!*bytes || (*bytes)->empty()) return {};
@@ -87,8 +88,7 @@ Result<void> read_commit(const Fields& fields, const PartNames& names, ParsedPar
   }
   const auto* plain = std::get_if<mls::PublicMessage>(&message->body);
   if (plain == nullptr) return fail(Errc::invalid_commit, "the MLS message is not a commit");
-  parsed.parts.commit =
-      core::CommitPart{shared, copy(plain->group_id), core::Epoch(plain->epoch)};
+  parsed.parts.commit = core::CommitPart{shared, copy(plain->group_id), core::Epoch(plain->epoch)};
   return read_public_commit(*plain, names, parsed);
 }
 
@@ -115,8 +115,8 @@ Result<void> read_group_info(const Fields& fields, ParsedParts& parsed) {
   auto shared = make_blob(std::move(**bytes));
   auto info = mls::read_group_info(*shared);
   if (!info) return fail(Errc::invalid_group_info, info.error().detail);
-  parsed.parts.group_info = core::GroupInfoPart{shared, copy(info->context.group_id),
-                                                core::Epoch(info->context.epoch)};
+  parsed.parts.group_info =
+      core::GroupInfoPart{shared, copy(info->context.group_id), core::Epoch(info->context.epoch)};
   return {};
 }
 
@@ -134,6 +134,15 @@ Result<void> read_hashes(const Fields& fields, ParsedParts& parsed) {
     parsed.named_hashes.push_back(std::move(*hash));
   }
   return {};
+}
+
+std::vector<Bytes> without_repeats(const std::vector<Bytes>& ids) {
+  std::set<Bytes> seen;
+  std::vector<Bytes> out;
+  for (const auto& id : ids) {
+    if (seen.insert(id).second) out.push_back(id);
+  }
+  return out;
 }
 
 bool is_usable(const storage::KeyPackageFacts& facts, const core::Did& caller) {
@@ -178,13 +187,16 @@ Result<core::GroupParts> resolve_parts(storage::Reader& reader, ParsedParts pars
                                        const core::Did& caller,
                                        const std::vector<core::Did>& declared, Timestamp now) {
   auto& parts = parsed.parts;
-  const auto& ids = parts.welcome ? parsed.welcome_refs : parsed.named_hashes;
+  const auto ids = without_repeats(parts.welcome ? parsed.welcome_refs : parsed.named_hashes);
   if (ids.empty() && !parts.welcome) return std::move(parts);
   auto facts = reader.find_key_packages(ids, now);
   if (!facts) return std::unexpected(facts.error());
   if (!parts.welcome && facts->size() < ids.size()) return fail(Errc::key_package_not_found);
   std::vector<core::Did> matched;
   for (const auto& known : *facts) {
+    // Named both by ref and by hash: still one package.
+    const auto again = std::ranges::find(parts.key_packages, known.ref, &core::KeyPackageUse::ref);
+    if (again != parts.key_packages.end()) continue;
     parts.key_packages.push_back({known.ref, is_usable(known, caller)});
     matched.push_back(known.user);
     if (parts.welcome) {

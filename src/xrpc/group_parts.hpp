@@ -23,13 +23,13 @@ struct PartNames {
 };
 
 struct ParsedParts {
-  core::GroupParts parts;               // without recipients and key packages
-  std::vector<Bytes> welcome_refs;      // KeyPackageRefs inside the Welcome
-  std::vector<Bytes> named_hashes;      // keyPackageHashes: SHA-256 or KeyPackageRef
-  std::vector<core::Did> inline_adds;   // of a PublicMessage commit
-  std::optional<core::Did> joiner;      // leaf credential of an external commit
+  core::GroupParts parts;              // without recipients and key packages
+  std::vector<Bytes> welcome_refs;     // KeyPackageRefs inside the Welcome
+  std::vector<Bytes> named_hashes;     // keyPackageHashes: SHA-256 or KeyPackageRef
+  std::vector<core::Did> inline_adds;  // of a PublicMessage commit
+  std::optional<core::Did> joiner;     // leaf credential of an external commit
   std::optional<core::DeviceId> joiner_device;
-  bool has_references = false;          // the commit also takes proposals by reference
+  bool has_references = false;  // the commit also takes proposals by reference
   bool commit_is_public = false;
 };
 

@@ -59,6 +59,24 @@ void canonical(const dom::element& value, std::string& out) {
 
 constexpr std::size_t json_depth_max = 32;
 
+// Two members of one name: parsers differ on which counts, so nobody's reading is taken.
+bool has_duplicate_keys(const dom::element& value) {
+  if (value.is_array()) {
+    for (auto child : dom::array(value)) {
+      if (has_duplicate_keys(child)) return true;
+    }
+    return false;
+  }
+  if (!value.is_object()) return false;
+  std::vector<std::string_view> keys;
+  for (auto [key, child] : dom::object(value)) {
+    keys.push_back(key);
+    if (has_duplicate_keys(child)) return true;
+  }
+  std::ranges::sort(keys);
+  return std::ranges::adjacent_find(keys) != keys.end();
+}
+
 }  // namespace
 
 Result<std::optional<std::string>> Fields::maybe_text(std::string_view name) const {
@@ -164,8 +182,11 @@ Result<Body> Body::parse(const std::string& text) {
       !root.is_object()) {
     return fail(Errc::invalid_request, "the body is not a JSON object");
   }
-  return Body(Fields(
-      std::make_shared<const Fields::Node>(Fields::Node{std::move(document), root})));
+  if (has_duplicate_keys(root)) {
+    return fail(Errc::invalid_request, "the body names a member twice");
+  }
+  return Body(
+      Fields(std::make_shared<const Fields::Node>(Fields::Node{std::move(document), root})));
 }
 
 core::Hash Body::digest() const {

@@ -91,9 +91,9 @@ Result<std::optional<std::int64_t>> Query::integer(std::string_view name, std::i
   const auto* end = value->data() + value->size();
   const auto [stop, error] = std::from_chars(value->data(), end, number);
   if (error != std::errc() || stop != end || number < min || number > max) {
-    return fail(Errc::invalid_request,
-                "parameter " + std::string(name) + " must be an integer from " +
-                    std::to_string(min) + " to " + std::to_string(max));
+    return fail(Errc::invalid_request, "parameter " + std::string(name) +
+                                           " must be an integer from " + std::to_string(min) +
+                                           " to " + std::to_string(max));
   }
   return number;
 }

@@ -6,6 +6,7 @@
 #include "xrpc/json_writer.hpp"
 #include "xrpc/task.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace catbird::xrpc {
@@ -35,7 +36,13 @@ struct Recorder {
 };
 
 bool is_json(std::string_view content_type) {
-  return content_type.empty() || content_type.starts_with("application/json");
+  constexpr std::string_view json = "application/json";
+  auto type = content_type.substr(0, content_type.find(';'));
+  while (type.ends_with(' ')) type.remove_suffix(1);
+  // Media types have no case (RFC 9110 §8.3.1).
+  return type.empty() || std::ranges::equal(type, json, [](char given, char known) {
+           return (given >= 'A' && given <= 'Z' ? given - 'A' + 'a' : given) == known;
+         });
 }
 
 http::Response text_response(int status, std::string text) {
@@ -85,12 +92,7 @@ void Router::handle(http::Request request, http::Respond respond) {
   } else if (path == "/health") {
     health(std::move(respond));
   } else if (path == "/health/ready") {
-    const bool store = readiness_.store_ok.load();
-    const bool ready = readiness_.accepting.load() && store;
-    JsonWriter json;
-    json.open().key("ready").boolean(ready).key("checks").open();
-    json.key("database").boolean(store).key("actors").boolean(true).close().close();
-    respond(http::Response{.status = ready ? 200 : 503, .body = json.take()});
+    ready(std::move(respond));
   } else if (path == "/metrics" && services_.settings.serve_metrics) {
     respond(metrics_page(request));
   } else if (path == "/.well-known/did.json") {
@@ -116,32 +118,29 @@ void Router::call_method(http::Request request, http::Respond respond) {
   };
   if (request.method != endpoint->method) {
     auto response = plain_error(405, "InvalidRequest", "wrong HTTP method for this XRPC method");
-    response.headers.emplace_back("Allow",
-                                  endpoint->method == http::Method::post ? "POST" : "GET");
+    response.headers.emplace_back("Allow", endpoint->method == http::Method::post ? "POST" : "GET");
     answer(std::move(response));
     return;
   }
-  if (const auto wait =
-          by_address_.take(request.peer, RateClass::other, services_.timers.now());
+  if (const auto wait = by_address_.take(request.peer, RateClass::other, services_.timers.now());
       wait != 0) {
     answer(error_response(Error{Errc::rate_limited, {}, {}, wait}));
     return;
   }
   auto authorization = std::exchange(request.authorization, {});
-  services_.auth.verify(
-      std::move(authorization), nsid,
-      [this, endpoint, request = std::move(request),
-       answer = std::move(answer)](Result<auth::Identity> identity) mutable {
-        if (!identity) {
-          answer(error_response(identity.error()));
-          return;
-        }
-        Call call{.services = &services_,
-                  .caller = {core::Did(std::move(identity->did)),
-                             core::DeviceId(std::move(identity->device))},
-                  .request = std::move(request)};
-        authenticated(*endpoint, std::move(call), std::move(answer));
-      });
+  services_.auth.verify(std::move(authorization), nsid,
+                        [this, endpoint, request = std::move(request),
+                         answer = std::move(answer)](Result<auth::Identity> identity) mutable {
+                          if (!identity) {
+                            answer(error_response(identity.error()));
+                            return;
+                          }
+                          Call call{.services = &services_,
+                                    .caller = {core::Did(std::move(identity->did)),
+                                               core::DeviceId(std::move(identity->device))},
+                                    .request = std::move(request)};
+                          authenticated(*endpoint, std::move(call), std::move(answer));
+                        });
 }
 
 void Router::authenticated(const Endpoint& endpoint, Call call, http::Respond respond) {
@@ -163,23 +162,33 @@ void Router::authenticated(const Endpoint& endpoint, Call call, http::Respond re
                                internal_error);
 }
 
+void Router::ready(http::Respond respond) {
+  services_.readers.run([this, respond = std::move(respond)](storage::Reader& reader) mutable {
+    const bool store = reader.ping().has_value();
+    const bool ready = readiness_.accepting.load() && store;
+    JsonWriter json;
+    json.open().key("ready").boolean(ready).key("checks").open();
+    json.key("database").boolean(store).key("actors").boolean(true).close().close();
+    respond(http::Response{.status = ready ? 200 : 503, .body = json.take()});
+  });
+}
+
 void Router::health(http::Respond respond) {
-  services_.readers.run(
-      [this, respond = std::move(respond)](storage::Reader& reader) mutable {
-        const bool store = reader.ping().has_value() && readiness_.store_ok.load();
-        JsonWriter json;
-        json.open().key("status").text(store ? "healthy" : "unhealthy");
-        json.key("timestamp").number(services_.clock.now().value / 1000);
-        json.key("version").text(CATBIRD_VERSION);
-        json.key("checks").open();
-        json.key("database").text(store ? "healthy" : "unhealthy");
-        json.key("memory").text("healthy");
-        json.key("actors").open();
-        json.key("active_actors").number(services_.gateway.active_actors());
-        json.key("status").text("healthy").key("healthy").boolean(true);
-        json.close().close().close();
-        respond(http::Response{.status = store ? 200 : 503, .body = json.take()});
-      });
+  services_.readers.run([this, respond = std::move(respond)](storage::Reader& reader) mutable {
+    const bool store = reader.ping().has_value();
+    JsonWriter json;
+    json.open().key("status").text(store ? "healthy" : "unhealthy");
+    json.key("timestamp").number(services_.clock.now().value / 1000);
+    json.key("version").text(CATBIRD_VERSION);
+    json.key("checks").open();
+    json.key("database").text(store ? "healthy" : "unhealthy");
+    json.key("memory").text("healthy");
+    json.key("actors").open();
+    json.key("active_actors").number(services_.gateway.active_actors());
+    json.key("status").text("healthy").key("healthy").boolean(true);
+    json.close().close().close();
+    respond(http::Response{.status = store ? 200 : 503, .body = json.take()});
+  });
 }
 
 http::Response Router::metrics_page(const http::Request& request) {

@@ -10,10 +10,9 @@
 
 namespace catbird::xrpc {
 
-/// Set by app/ while the process starts and drains; read by /health and /health/ready.
+/// Set by app/ while the process starts and drains; read by /health/ready.
 struct Readiness {
   std::atomic<bool> accepting{false};
-  std::atomic<bool> store_ok{true};
 };
 
 /// Every request enters here: /xrpc/<NSID> through the endpoint table with its guards in one order
@@ -28,6 +27,7 @@ class Router {
   void call_method(http::Request request, http::Respond respond);
   void authenticated(const Endpoint& endpoint, Call call, http::Respond respond);
   void health(http::Respond respond);
+  void ready(http::Respond respond);
   http::Response metrics_page(const http::Request& request);
   http::Response did_document() const;
 

@@ -21,10 +21,10 @@ namespace catbird::xrpc {
 
 struct ServiceSettings {
   std::string service_did;
-  std::string public_endpoint;   // for /.well-known/did.json; empty: https://<host of did:web>
-  std::string incarnation;       // of the store's log: part of stream cursors
-  bool serve_metrics = true;     // ENABLE_METRICS
-  std::string metrics_token;     // METRICS_TOKEN; empty: /metrics is open
+  std::string public_endpoint;      // for /.well-known/did.json; empty: https://<host of did:web>
+  std::string incarnation;          // of the store's log: part of stream cursors
+  bool serve_metrics = true;        // ENABLE_METRICS
+  std::string metrics_token;        // METRICS_TOKEN; empty: /metrics is open
   std::uint32_t ip_per_minute = 0;  // RATE_LIMIT_IP_PER_MINUTE; 0: off (DECISIONS 22)
   std::chrono::milliseconds ask_deadline{8'000};  // the PDS proxy gives up after 10 s
   std::chrono::milliseconds stream_keepalive{15'000};
@@ -35,7 +35,7 @@ struct Services {
   actors::Gateway& gateway;
   actors::CommitLane& lane;
   actors::Readers& readers;
-  actors::Executor& timers;  // any worker: user jobs settle here
+  actors::Executor& timers;                // any worker: user jobs settle here
   std::vector<actors::Executor*> workers;  // streams are spread over these
   realtime::Hub& hub;
   auth::ServiceAuth& auth;

@@ -33,7 +33,8 @@ Result<Address> address(std::string_view text);
 /// Bare user DIDs of a list (a device is allowed and cut off); too_many_dids above `max`.
 Result<std::vector<core::Did>> users(const std::vector<std::string>& texts, std::size_t max);
 
-/// The caller with its device: the fragment of `iss`, else `deviceId` of the request (DECISIONS 15).
+/// The caller with its device: the fragment of `iss`, else `deviceId` of the request (DECISIONS
+/// 15).
 core::Caller with_device(core::Caller caller, const std::optional<std::string>& device_id);
 
 /// blue.catbird.mls.defs#messageView.

@@ -113,9 +113,9 @@ Task<http::Response> handle_create_convo(Call call) {
 
   auto* services = call.services;
   const auto now = services->clock.now();
-  auto resolving = read<core::GroupParts>(
-      services, [caller = call.caller.user, declared = input->declared, parsed = input->parsed,
-                 now](storage::Reader& reader) {
+  auto resolving =
+      read<core::GroupParts>(services, [caller = call.caller.user, declared = input->declared,
+                                        parsed = input->parsed, now](storage::Reader& reader) {
         return resolve_parts(reader, parsed, caller, declared, now);
       });
   auto parts = co_await resolving;

@@ -23,8 +23,9 @@ Result<Range> parse(const Query& query) {
   auto from = query.integer("fromEpoch", 0, most);
   if (!from) return std::unexpected(from.error());
   if (!*from) return fail(Errc::invalid_request, "parameter fromEpoch is missing");
-  auto to = query.integer("toEpoch", **from, most);
+  auto to = query.integer("toEpoch", 0, most);
   if (!to) return std::unexpected(to.error());
+  if (*to && **to < **from) return fail(Errc::invalid_epoch_range);
   return Range{std::move(*convo), core::Epoch(static_cast<std::uint64_t>(**from)),
                core::Epoch(static_cast<std::uint64_t>(to->value_or(most)))};
 }

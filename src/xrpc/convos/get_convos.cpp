@@ -9,7 +9,7 @@ namespace catbird::xrpc {
 
 namespace {
 
-constexpr std::int64_t page_rows_max = 100;     // lexicon getConvos.limit
+constexpr std::int64_t page_rows_max = 100;  // lexicon getConvos.limit
 constexpr std::int64_t page_rows_default = 50;
 
 Result<storage::ConvoQuery> parse(const Query& query, const core::Did& user) {
@@ -46,9 +46,8 @@ Task<http::Response> handle_get_convos(Call call) {
   const bool whole = wanted->rows_max == 0;
 
   auto reading = read<storage::ConvoPage>(
-      call.services, [asked = std::move(*wanted)](storage::Reader& reader) {
-        return reader.convos(asked);
-      });
+      call.services,
+      [asked = std::move(*wanted)](storage::Reader& reader) { return reader.convos(asked); });
   auto page = co_await reading;
   if (!page) co_return error_response(page.error());
 
@@ -61,8 +60,8 @@ Task<http::Response> handle_get_convos(Call call) {
   }
   json.close();
   if (whole && json.size() > core::page_bytes_max) {
-    co_return error_response(
-        Error{Errc::overloaded, "too many conversations for one answer, use limit and cursor", {}, 0});
+    co_return error_response(Error{
+        Errc::overloaded, "too many conversations for one answer, use limit and cursor", {}, 0});
   }
   co_return json_response(std::move(json));
 }

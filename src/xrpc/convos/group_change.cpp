@@ -40,10 +40,10 @@ Task<Result<core::Outcome>> change_group(GroupChange change, Body body) {
 
   core::GroupParts parts = parsed->parts;
   if (parts.welcome || !parsed->named_hashes.empty()) {
-    auto resolving = read<core::GroupParts>(
-        services, [caller = change.call.caller.user, declared = change.declared,
-                   known = std::move(*parsed), now = services->clock.now()](
-                      storage::Reader& reader) {
+    auto resolving =
+        read<core::GroupParts>(services, [caller = change.call.caller.user,
+                                          declared = change.declared, known = std::move(*parsed),
+                                          now = services->clock.now()](storage::Reader& reader) {
           return resolve_parts(reader, known, caller, declared, now);
         });
     auto resolved = co_await resolving;

@@ -29,7 +29,11 @@ Result<Input> parse(const Query& query) {
   for (const auto& text : texts) {
     auto target = address(text);
     if (!target) return std::unexpected(target.error());
-    input.targets.push_back(std::move(*target));
+    // Named twice is asked once: one package for each device.
+    const auto same = [&](const Address& known) {
+      return known.user == target->user && known.device == target->device;
+    };
+    if (std::ranges::none_of(input.targets, same)) input.targets.push_back(std::move(*target));
   }
   const auto name = query.text("cipherSuite").value_or(std::string(default_suite));
   const auto* suite = mls::suite_by_name(name);
@@ -50,27 +54,27 @@ Task<http::Response> handle_get_key_packages(Call call) {
   auto input = parse(*query);
   if (!input) co_return error_response(input.error());
 
-  auto writing = write<Packages>(
-      call.services, [asked = *input, caller = call.caller.user,
-                      now = call.services->clock.now()](storage::UserWriter& writer) -> Result<Packages> {
-        Packages all;
-        for (const auto& target : asked.targets) {
-          auto some = writer.reserve({.caller = caller,
-                                      .target = target.user,
-                                      .device = target.device,
-                                      .suite = asked.suite,
-                                      .now = now});
-          if (!some) return std::unexpected(some.error());
-          for (auto& one : *some) all.push_back(std::move(one));
-        }
-        return all;
-      });
+  auto writing =
+      write<Packages>(call.services,
+                      [asked = *input, caller = call.caller.user, now = call.services->clock.now()](
+                          storage::UserWriter& writer) -> Result<Packages> {
+                        Packages all;
+                        for (const auto& target : asked.targets) {
+                          auto some = writer.reserve({.caller = caller,
+                                                      .target = target.user,
+                                                      .device = target.device,
+                                                      .suite = asked.suite,
+                                                      .now = now});
+                          if (!some) return std::unexpected(some.error());
+                          for (auto& one : *some) all.push_back(std::move(one));
+                        }
+                        return all;
+                      });
   auto packages = co_await writing;
   if (!packages) co_return error_response(packages.error());
 
   JsonWriter json;
   json.open().key("keyPackages").open_list();
-  std::vector<core::Did> found;
   for (const auto& package : *packages) {
     json.open();
     json.key("did").text(package.user.value);
@@ -80,14 +84,17 @@ Task<http::Response> handle_get_key_packages(Call call) {
     json.key("cipherSuite").text(suite_name(package.suite));
     if (package.last_resort) json.key("lastResort").boolean(true);
     json.close();
-    found.push_back(package.user);
   }
   json.close_list();
   json.key("missing").open_list();
+  std::vector<core::Did> named;
   for (const auto& target : input->targets) {
-    if (std::ranges::find(found, target.user) != found.end()) continue;
+    const bool served = std::ranges::any_of(*packages, [&](const auto& package) {
+      return package.user == target.user && (!target.device || package.device == *target.device);
+    });
+    if (served || std::ranges::find(named, target.user) != named.end()) continue;
     json.text(target.user.value);
-    found.push_back(target.user);  // named once
+    named.push_back(target.user);
   }
   json.close_list().close();
   co_return json_response(std::move(json));

@@ -23,6 +23,15 @@ struct Failure {
 
 using Published = std::vector<storage::PublishResult>;
 
+// An upload on behalf of the device that the token names, else the item, else the batch.
+Result<Upload> check_item(const Fields& item, core::Caller caller, Timestamp now,
+                          const std::optional<std::string>& batch_device = std::nullopt) {
+  auto named = item.maybe_text("deviceId");
+  if (!named) return std::unexpected(named.error());
+  caller = with_device(with_device(std::move(caller), *named), batch_device);
+  return check_upload(item, caller, now);
+}
+
 Wait<Result<Published>> publish(Services* services, std::vector<Upload> uploads, Timestamp now) {
   return write<Published>(
       services,
@@ -43,7 +52,7 @@ Task<http::Response> handle_publish_key_package(Call call) {
   auto body = Body::parse(call.request.body);
   if (!body) co_return error_response(body.error());
   const auto now = call.services->clock.now();
-  auto upload = check_upload(body->fields(), call.caller, now);
+  auto upload = check_item(body->fields(), call.caller, now);
   if (!upload) co_return error_response(upload.error());
 
   std::vector<Upload> one;
@@ -70,12 +79,14 @@ Task<http::Response> handle_publish_key_packages(Call call) {
   if (items->size() > core::key_packages_batch_max) {
     co_return error_response(Error{Errc::batch_too_large, {}, {}, 0});
   }
+  auto batch_device = body->fields().maybe_text("deviceId");
+  if (!batch_device) co_return error_response(batch_device.error());
   const auto now = call.services->clock.now();
   std::vector<Upload> uploads;
   std::vector<std::size_t> places;  // index in the request of each upload
   std::vector<Failure> failures;
   for (std::size_t i = 0; i < items->size(); ++i) {
-    auto upload = check_upload((*items)[i], call.caller, now);
+    auto upload = check_item((*items)[i], call.caller, now, *batch_device);
     if (upload) {
       uploads.push_back(std::move(*upload));
       places.push_back(i);

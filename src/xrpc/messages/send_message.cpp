@@ -118,8 +118,10 @@ Task<http::Response> handle_send_message(Call call) {
   // Clients switch on the plain status here, so the name is an undeclared one (DECISIONS 11).
   if (!outcome) co_return error_response(outcome.error(), "Conflict");
 
+  call.services->metrics.counter("mls_messages_sent_total", "Messages accepted").add();
   JsonWriter json;
-  json.open().key("messageId").text(id);
+  // By msgId the answer names the request's own; by idempotencyKey the first request's.
+  json.open().key("messageId").text(outcome->detail.empty() ? id : outcome->detail);
   json.key("receivedAt").text(to_rfc3339(outcome->at));
   json.key("seq").number(outcome->seq.value);
   json.key("epoch").number(outcome->epoch.value).close();

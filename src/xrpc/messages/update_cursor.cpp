@@ -49,6 +49,10 @@ Task<http::Response> handle_update_cursor(Call call) {
   mark.what = core::MarkRead{*seq};
   auto marking = ask(call.services, *convo, std::move(mark));
   auto marked = co_await marking;
+  call.services->metrics
+      .counter("cursor_operations_total", "Cursor reads and writes",
+               marked ? "operation=update,status=success" : "operation=update,status=error")
+      .add();
   if (!marked) co_return error_response(marked.error());
 
   JsonWriter json;

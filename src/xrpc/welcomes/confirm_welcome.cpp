@@ -25,8 +25,8 @@ Task<http::Response> handle_confirm_welcome(Call call) {
   if (!seen) co_return error_response(seen.error());
   if (*success) {
     auto writing = write<bool>(
-        call.services, [id = *convo, device, now = call.services->clock.now()](
-                           storage::UserWriter& writer) {
+        call.services,
+        [id = *convo, device, now = call.services->clock.now()](storage::UserWriter& writer) {
           return writer.confirm_welcome(id, device, now);
         });
     auto confirmed = co_await writing;

@@ -19,10 +19,8 @@ Task<http::Response> handle_get_welcome(Call call) {
   if (!seen) co_return error_response(seen.error());
   if (!seen->active) co_return error_response(Error{Errc::not_member, {}, {}, 0});
   auto reading = read<std::optional<storage::WelcomeView>>(
-      call.services,
-      [id = *convo, device, now = call.services->clock.now()](storage::Reader& reader) {
-        return reader.welcome(id, device, now);
-      });
+      call.services, [id = *convo, device, now = call.services->clock.now()](
+                         storage::Reader& reader) { return reader.welcome(id, device, now); });
   auto welcome = co_await reading;
   if (!welcome) co_return error_response(welcome.error());
   if (!*welcome) co_return error_response(Error{Errc::welcome_not_found, {}, {}, 0});

@@ -89,7 +89,7 @@ TEST(Retries, with_anothers_message_id_show_nothing_stored) {
   EXPECT_EQ(error.code, Errc::conflict);
   EXPECT_FALSE(error.clash.has_value());
   EXPECT_EQ(error.detail.find("1,700"), std::string::npos);
-  EXPECT_EQ(refusal(convo, message(dave, "m1")).code, Errc::conflict);  // not even a member
+  EXPECT_EQ(refusal(convo, message(dave, "m1")).code, Errc::not_member);  // a stranger stays one
 }
 
 TEST(Retries, of_a_refused_command_are_decided_anew) {
@@ -104,8 +104,20 @@ TEST(Retries, of_a_message_without_its_request_key_still_find_it_by_id) {
   auto convo = with_members({bob});
   const auto first = accept(convo, keyed(message(bob, "m1"), "k"));
 
-  EXPECT_EQ(accept(convo, message(bob, "m1"), later), first);
-  EXPECT_EQ(accept(convo, keyed(message(bob, "m1"), "another"), later), first);
+  // By id the answer has no detail: it names the request's own msgId.
+  EXPECT_EQ(accept(convo, message(bob, "m1"), later).seq, first.seq);
+  EXPECT_EQ(accept(convo, message(bob, "m1"), later).at, first.at);
+  EXPECT_EQ(accept(convo, keyed(message(bob, "m1"), "another"), later).seq, first.seq);
+}
+
+TEST(Retries, of_a_message_by_its_request_key_name_the_first_message) {
+  auto convo = with_members({bob});
+  const auto first = accept(convo, keyed(message(bob, "m1"), "k"));
+
+  const auto again = accept(convo, keyed(message(bob, "m2"), "k"), later);
+
+  EXPECT_EQ(again, first);
+  EXPECT_EQ(again.detail, "m1");
 }
 
 TEST(Keys, of_a_message_are_its_id_and_its_request_key) {
