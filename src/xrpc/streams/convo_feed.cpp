@@ -108,43 +108,56 @@ void ConvoFeed::began(const Result<std::uint64_t>& newest) {
 
 void ConvoFeed::replay() {
   storage::LogQuery query;
+  Windows known;
   {
     const std::lock_guard lock(mutex_);
     if (reading_ || mode_ != Mode::replaying) return;
     reading_ = true;
-    for (const auto& [convo, after] : after_) query.convos.emplace_back(convo);
+    known = after_;
     query.after = position_;
   }
   query.rows_max = replay_rows_max;
   query.bytes_max = replay_bytes_max;
-  services_.readers.run(
-      [self = shared_from_this(), query = std::move(query)](storage::Reader& reader) {
-        self->replayed(self->look(reader, query));
-      });
+  services_.readers.run([self = shared_from_this(), query = std::move(query),
+                         known = std::move(known)](storage::Reader& reader) {
+    self->replayed(self->look(reader, query, known));
+  });
 }
 
-// The log knows nothing of rosters: rows of a conversation the user has left are cut where its
-// membership ended (A2), even before the hub's word of it arrives.
-Result<ConvoFeed::Look> ConvoFeed::look(storage::Reader& reader,
-                                        const storage::LogQuery& query) const {
-  auto rows = reader.log(query);
-  if (!rows) return std::unexpected(rows.error());
-  Look found{std::move(*rows), {}};
-  if (found.rows.empty()) return found;
+// The log knows nothing of rosters, so each look reads the memberships as well, and after the end
+// of the log as it was: whoever may read a row up to `newest` is a member by then, and rows of a
+// conversation joined meanwhile keep their place in the order. Rows of a membership that is over
+// are cut where it ended (A2), even before the hub's word of it arrives.
+Result<ConvoFeed::Look> ConvoFeed::look(storage::Reader& reader, storage::LogQuery query,
+                                        const Windows& known) const {
+  auto newest = reader.last_position();
+  if (!newest) return std::unexpected(newest.error());
   auto active = reader.windows(scope_.user);
   if (!active) return std::unexpected(active.error());
+
+  Look found;
   std::set<std::string> present;
-  for (const auto& window : *active) present.insert(window.convo.value);
-  for (const auto& row : found.rows) {
-    if (present.contains(row.convo.value) || found.ended.contains(row.convo.value)) continue;
-    auto loaded = reader.load(row.convo);
+  for (auto& window : *active) {
+    if (scope_.only && window.convo != *scope_.only) continue;
+    present.insert(window.convo.value);
+    query.convos.push_back(window.convo);
+    const auto it = known.find(window.convo.value);
+    if (it == known.end() || it->second < window.after) found.joined.push_back(std::move(window));
+  }
+  for (const auto& [convo, after] : known) {
+    if (present.contains(convo)) continue;
+    query.convos.emplace_back(convo);
+    auto loaded = reader.load(core::ConvoId(convo));
     if (!loaded) return std::unexpected(loaded.error());
-    core::Seq until(0);
+    auto& until = found.ended[convo];
     for (const auto& member : loaded->state.members) {
       if (member.user == scope_.user && member.left) until = member.left->seq;
     }
-    found.ended[row.convo.value] = until;
   }
+  auto rows = reader.log(query);
+  if (!rows) return std::unexpected(rows.error());
+  while (!rows->empty() && rows->back().position > *newest) rows->pop_back();
+  found.rows = std::move(*rows);
   return found;
 }
 
@@ -155,27 +168,48 @@ void ConvoFeed::replayed(Result<Look> found) {
   }
   std::string out;
   Answer waiting;
-  bool caught_up = false;
+  Mode mode{};
   {
     const std::lock_guard lock(mutex_);
     reading_ = false;
     if (mode_ != Mode::replaying) return;
-    for (const auto& row : found->rows) {
-      position_ = row.position;
-      const auto end = found->ended.find(row.convo.value);
-      const bool past_end = end != found->ended.end() && row.seq > end->second;
-      if (!past_end && row_is_visible(row.convo, row.seq)) out += event_text(row);
-    }
-    caught_up = found->rows.empty();
-    if (caught_up) mode_ = Mode::live;
+    learn_locked(*found, out);
+    mode = mode_;
     if (!out.empty()) waiting = claim_locked();
   }
   if (waiting) {
     waiting(std::move(out));
-  } else if (caught_up) {
+  } else if (mode == Mode::live) {
     take_live();
   } else {
     replay();
+  }
+}
+
+void ConvoFeed::learn_locked(const Look& found, std::string& out) {
+  std::vector<core::ConvoId> joined;
+  for (const auto& window : found.joined) {
+    after_.insert_or_assign(window.convo.value, window.after);
+    joined.push_back(window.convo);
+  }
+  if (!joined.empty()) services_.hub.follow(*live_, joined);
+  for (const auto& row : found.rows) {
+    position_ = row.position;
+    const auto end = found.ended.find(row.convo.value);
+    const bool past_end = end != found.ended.end() && row.seq > end->second;
+    if (!past_end && row_is_visible(row.convo, row.seq)) out += event_text(row);
+  }
+  // A second look must confirm what changed: it sees all rows up to an end that the first one saw,
+  // and those of a joined conversation that came before the hub knew.
+  const bool confirmed = found.joined.empty() && found.ended == ended_;
+  ended_ = found.ended;
+  if (!found.rows.empty() || !confirmed) return;
+  mode_ = Mode::live;
+  for (const auto& [convo, until] : found.ended) after_.erase(convo);
+  ended_.clear();
+  if (scope_.only && after_.empty()) {
+    out += info_text("removed");
+    mode_ = Mode::ending;
   }
 }
 
@@ -192,13 +226,16 @@ void ConvoFeed::take_live() {
       out = info_text("slow-consumer");
       mode_ = Mode::ending;
     }
+    if (news.resync && mode_ == Mode::live) {
+      // Something was never published; what was is in the store too, and in order there.
+      mode_ = Mode::replaying;
+      news.events.clear();
+    }
     for (const auto& event : news.events) {
       if (take_one(event, out)) continue;
       mode_ = Mode::ending;
       break;
     }
-    // Rows may be stored that were never published: look once.
-    if (news.resync && mode_ == Mode::live) mode_ = Mode::replaying;
     mode = mode_;
     if (!out.empty()) waiting = claim_locked();
   }
@@ -216,6 +253,9 @@ void ConvoFeed::take_live() {
 // False when the stream is over.
 bool ConvoFeed::take_one(const realtime::LogEvent& event, std::string& out) {
   if (const auto* change = std::get_if<realtime::RosterChange>(&event)) {
+    const auto it = after_.find(change->convo.value);
+    // Older than the membership the store told of: the user has come back since.
+    if (it != after_.end() && change->seq < it->second) return true;
     if (change->joined) {
       after_.insert_or_assign(change->convo.value, change->seq);
       return true;
@@ -244,10 +284,7 @@ bool ConvoFeed::take_one(const realtime::LogEvent& event, std::string& out) {
 void ConvoFeed::wait_for_news() {
   const std::lock_guard lock(mutex_);
   if (!live_ || !waiting_) return;
-  own_.post_after(services_.settings.stream_keepalive,
-                  [weak = weak_from_this(), round = round_] {
-                    if (auto self = weak.lock()) self->keep_alive(round);
-                  });
+  arm_keepalive_locked();
   live_->wait([weak = weak_from_this(), &own = own_] {
     // Called on the lane's thread, or from wait() itself: never do the work there.
     own.post([weak] {
@@ -256,11 +293,24 @@ void ConvoFeed::wait_for_news() {
   });
 }
 
+void ConvoFeed::arm_keepalive_locked() {
+  if (std::exchange(timer_armed_, true)) return;
+  own_.post_after(services_.settings.stream_keepalive, [weak = weak_from_this(), round = round_] {
+    if (auto self = weak.lock()) self->keep_alive(round);
+  });
+}
+
+// Between one and two intervals after the last chunk.
 void ConvoFeed::keep_alive(std::uint64_t round) {
   Answer waiting;
   {
     const std::lock_guard lock(mutex_);
-    if (round != round_ || mode_ != Mode::live) return;
+    timer_armed_ = false;
+    if (mode_ != Mode::live || !waiting_) return;
+    if (round != round_) {
+      arm_keepalive_locked();
+      return;
+    }
     waiting = claim_locked();
   }
   if (waiting) waiting(std::string(keepalive));

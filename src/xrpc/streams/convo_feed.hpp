@@ -29,15 +29,15 @@ struct FeedStart {
 };
 
 /// The body of streamConvoEvents: exactly the rows after the cursor, in commit order, first out of
-/// the store, then live; commits included (L2). Each step it reads the store until nothing is
-/// left, then takes what the hub has kept since before that read, so nothing falls between. A
-/// reader that does not keep up is told and cut (L3); one that leaves the conversation sees the
-/// row that removed it and then the end (A2).
+/// the store, then live; commits included (L2). It reads the store until nothing is left, then
+/// takes what the hub has kept since before that read, so nothing falls between; when rows or
+/// roster changes may exist that were never published, it goes back to the store. A reader that
+/// does not keep up is told and cut (L3); one that leaves the conversation sees the row that
+/// removed it and then the end (A2).
 ///
 /// Pulled by the connection. Thread-safe inside: answers come from reader threads, the lane and
 /// timers.
-class ConvoFeed final : public http::BodySource,
-                        public std::enable_shared_from_this<ConvoFeed> {
+class ConvoFeed final : public http::BodySource, public std::enable_shared_from_this<ConvoFeed> {
  public:
   /// The subscription must be older than the windows of `start`.
   ConvoFeed(Services& services, FeedScope scope, std::unique_ptr<realtime::Subscription> live,
@@ -50,20 +50,25 @@ class ConvoFeed final : public http::BodySource,
   enum class Mode : std::uint8_t { starting, replaying, live, ending, ended };
   using Answer = std::move_only_function<void(Chunk)>;
 
-  /// What one look at the store gave: rows, and where conversations ended for this user.
+  using Windows = std::map<std::string, core::Seq>;  // by conversation: rows after are shown
+
+  /// What one look at the store gave.
   struct Look {
     std::vector<storage::Row> rows;
-    std::map<std::string, core::Seq> ended;
+    std::vector<storage::Window> joined;  // memberships that were not known before
+    Windows ended;                        // known ones that are over, and their last readable row
   };
 
   void begin();
   void began(const Result<std::uint64_t>& newest);
   void replay();
-  Result<Look> look(storage::Reader& reader, const storage::LogQuery& query) const;
+  Result<Look> look(storage::Reader& reader, storage::LogQuery query, const Windows& known) const;
   void replayed(Result<Look> found);
+  void learn_locked(const Look& found, std::string& out);
   void take_live();
   bool take_one(const realtime::LogEvent& event, std::string& out);
   void wait_for_news();
+  void arm_keepalive_locked();
   void keep_alive(std::uint64_t round);
   void finish();
   Answer claim_locked() { return std::exchange(waiting_, nullptr); }
@@ -72,18 +77,20 @@ class ConvoFeed final : public http::BodySource,
   std::string info_text(std::string_view reason) const;
 
   Services& services_;
-  actors::Executor& own_;       // where this stream's work is posted
+  actors::Executor& own_;  // where this stream's work is posted
   const FeedScope scope_;
   std::unique_ptr<realtime::Subscription> live_;
 
   std::mutex mutex_;
-  std::map<std::string, core::Seq> after_;  // by conversation: rows up to here are not shown
+  Windows after_;
+  Windows ended_;  // as the last look saw it
   std::optional<StreamCursor> cursor_;
   std::uint64_t position_ = 0;  // of the last row sent or passed over
   Mode mode_ = Mode::starting;
-  Answer waiting_;              // the connection, if it can take a chunk
-  bool reading_ = false;        // a look at the store is under way
-  std::uint64_t round_ = 0;     // of waiting_, so that an old timer does nothing
+  Answer waiting_;            // the connection, if it can take a chunk
+  bool reading_ = false;      // a look at the store is under way
+  std::uint64_t round_ = 0;   // of waiting_, so that a timer knows whether it is still the same
+  bool timer_armed_ = false;  // at most one, however much happens
 };
 
 }  // namespace catbird::xrpc
