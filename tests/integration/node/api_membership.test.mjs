@@ -165,8 +165,7 @@ test("to an outsider a conversation and no conversation look the same, by every 
   });
 });
 
-test("a message id that an outsider knows does not tell that its conversation exists",
-  { todo: "409 Conflict where a conversation that is none answers 403 NotMember (A6)" }, async () => {
+test("a message id that an outsider knows does not tell that its conversation exists", async () => {
     const [alice, stranger] = await world.users("alice", "stranger");
     const real = await Convo.create(alice);
     const { messageId: msgId } = await real.send(alice);

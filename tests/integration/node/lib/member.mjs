@@ -271,7 +271,7 @@ export class Member {
 
   async #process(row) {
     assert.equal(row.convoId, this.convoId);
-    if (row.messageType !== "commit") assert.equal(Date.parse(row.createdAt) % blurMs, 0, "times are blurred");
+    assert.equal(Date.parse(row.createdAt) % blurMs, 0, "times are blurred");
     // Someone who just came in does not see what was before; from there on nothing may be missing.
     if (this.#justJoined) assert.ok(row.seq > this.seq);
     else assert.equal(row.seq, this.seq + 1, "no gap, no repetition, in order");
