@@ -43,6 +43,27 @@ core::Command create_command(std::size_t convo) {
   return command;
 }
 
+core::Command intruder_command(std::size_t convo, std::size_t number, core::Epoch epoch) {
+  const auto name = "intruder " + std::to_string(number);
+  core::Command command;
+  command.caller.user = user_did(0);
+  command.tag = tag_of(0);
+  if (number % 2 == 0) {
+    command.what = core::SendMessage{.id = core::MsgId(name),
+                                     .kind = core::Kind::app,
+                                     .group_id = group_of(convo),
+                                     .epoch = epoch,
+                                     .bytes = make_blob(Bytes(16, 7))};
+    return command;
+  }
+  core::AddMembers add;
+  const auto text = view_of(name);
+  add.parts.commit =
+      core::CommitPart{make_blob(Bytes(text.begin(), text.end())), group_of(convo), epoch};
+  command.what = std::move(add);
+  return command;
+}
+
 Client::Client(Setting setting, std::size_t user, std::size_t operations)
     : setting_(std::move(setting)), user_(user), left_(operations) {}
 
@@ -134,14 +155,13 @@ std::uint64_t Client::new_attempt() {
 
 void Client::read() {
   operation_.invoked = setting_.sim.now();
-  setting_.gateway()->access(
-      convo_name(operation_.convo), user_did(user_),
-      setting_.sim.now() + std::chrono::seconds(8),
-      [this, attempt = operation_.attempt](Result<core::Access> seen) {
-        setting_.own.post([this, attempt, seen = std::move(seen)]() mutable {
-          read_done(attempt, std::move(seen));
-        });
-      });
+  setting_.gateway()->access(convo_name(operation_.convo), user_did(user_),
+                             setting_.sim.now() + std::chrono::seconds(8),
+                             [this, attempt = operation_.attempt](Result<core::Access> seen) {
+                               setting_.own.post([this, attempt, seen = std::move(seen)]() mutable {
+                                 read_done(attempt, std::move(seen));
+                               });
+                             });
 }
 
 void Client::read_done(std::uint64_t attempt, Result<core::Access> seen) {
@@ -152,7 +172,7 @@ void Client::read_done(std::uint64_t attempt, Result<core::Access> seen) {
   }
   known_epoch_[operation_.convo] = seen->epoch;
   setting_.history.observed(convo_name(operation_.convo).value, seen->last_seq, seen->epoch,
-                            operation_.invoked);
+                            {operation_.invoked, setting_.sim.now()});
   if (operation_.what != Operation::What::read) {
     // A refresh on behalf of an operation that was refused as stale.
     build();
@@ -172,10 +192,10 @@ void Client::answered(std::uint64_t attempt, Result<core::Outcome> outcome) {
     finish();
     return;
   }
-  setting_.history.acknowledge({convo_name(operation_.convo).value, operation_.id,
-                                operation_.what == Operation::What::commit ? core::Kind::commit
-                                                                           : core::Kind::app,
-                                *outcome, operation_.invoked, setting_.sim.now()});
+  setting_.history.acknowledge(
+      {convo_name(operation_.convo).value, operation_.id,
+       operation_.what == Operation::What::commit ? core::Kind::commit : core::Kind::app, *outcome,
+       operation_.invoked, setting_.sim.now()});
   if (operation_.what == Operation::What::commit) {
     known_epoch_[operation_.convo] = std::max(known_epoch_[operation_.convo], outcome->epoch);
   }
@@ -201,6 +221,8 @@ void Client::refused(const Error& error) {
   }
   if (error.code == Errc::epoch_mismatch && error.clash) {
     // Never stored, so the same msgId may carry another ciphertext; a commit is rebuilt.
+    setting_.history.told_epoch(convo_name(operation_.convo).value,
+                                core::Epoch(error.clash->server_epoch), setting_.sim.now());
     if (error.clash->server_epoch <= error.clash->client_epoch) {
       setting_.history.violate("409 with an epoch that is not newer");
     }
@@ -234,8 +256,7 @@ void Client::poach() {
   theft.tag = tag_of(other);
   theft.key.reset();
   gateway->ask(convo_name(operation_.convo), std::move(theft),
-               setting_.sim.now() + std::chrono::seconds(8),
-               [this](Result<core::Outcome> outcome) {
+               setting_.sim.now() + std::chrono::seconds(8), [this](Result<core::Outcome> outcome) {
                  if (outcome) setting_.history.violate("P1: a stranger got a stored answer");
                });
 }

@@ -18,6 +18,8 @@ core::Did user_did(std::size_t user);
 core::ConvoId convo_name(std::size_t convo);
 core::SenderTag tag_of(std::size_t user);
 core::Command create_command(std::size_t convo);
+/// What an Intruder writes: by turns a message and a commit, of the first user.
+core::Command intruder_command(std::size_t convo, std::size_t number, core::Epoch epoch);
 
 /// Real clients' habits: one operation at a time, retried with the same bytes until its outcome is
 /// known; a commit that lost is rebuilt for the epoch read then; sometimes an answered request is

@@ -24,7 +24,8 @@ constexpr int steps_max = 400'000;
 struct Faults {
   std::uint64_t batch_percent = 0;
   std::uint64_t read_percent = 0;
-  std::uint64_t crash_percent = 0;  // of nemesis rounds
+  std::uint64_t crash_percent = 0;    // of nemesis rounds
+  std::uint64_t intrude_percent = 0;  // of nemesis rounds
 };
 
 class Run {
@@ -32,10 +33,12 @@ class Run {
   explicit Run(std::uint64_t seed) : sim_(seed), clock_(sim_) {
     faults_ = {.batch_percent = sim_.pick(3) * 8,
                .read_percent = sim_.pick(2) * 5,
-               .crash_percent = sim_.pick(3) * 10};
+               .crash_percent = sim_.pick(3) * 10,
+               .intrude_percent = sim_.pick(3) == 0 ? 30U : 0U};
     lanes_ = {{&sim_.lane(), &sim_.lane()}, &sim_.lane(), &sim_.lane()};
-    disk_.on_batch([this](auto, auto) { return choose(); });
-    disk_.on_read([this] { return sim_.chance(faults_.read_percent); });
+    disk_.on_batch(
+        [this](auto, auto) { return intruder_.busy() ? storage::Fault::none : choose(); });
+    disk_.on_read([this] { return !intruder_.busy() && sim_.chance(faults_.read_percent); });
     nemesis_lane_ = &sim_.lane();
     boot();
   }
@@ -92,6 +95,8 @@ class Run {
   void nemesis() {
     if (node_ && sim_.chance(faults_.crash_percent)) crash();
     if (node_ && sim_.chance(40)) node_->gateway().sweep();
+    if (sim_.chance(faults_.intrude_percent))
+      intruder_.write(sim_.pick(convos_count), clock_.now());
     if (sim_.chance(20)) lanes_.lane->pause(std::chrono::milliseconds(sim_.pick(300)));
     if (sim_.chance(5)) clock_.jump_ms += sim_.chance(50) ? 31'536'000'000 : -31'536'000'000;
     if (!all_done()) {
@@ -112,9 +117,9 @@ class Run {
     const auto kept = std::exchange(faults_, Faults{});
     std::size_t created = 0;
     for (std::size_t convo = 0; convo < convos_count; ++convo) {
-      node_->gateway().ask(convo_name(convo), create_command(convo),
-                           sim_.now() + std::chrono::seconds(8),
-                           [&](const Result<core::Outcome>& outcome) { created += outcome.has_value(); });
+      node_->gateway().ask(
+          convo_name(convo), create_command(convo), sim_.now() + std::chrono::seconds(8),
+          [&](const Result<core::Outcome>& outcome) { created += outcome.has_value(); });
     }
     while (sim_.step()) {
     }
@@ -148,13 +153,16 @@ class Run {
       history_.check(id.value, core::Epoch(0), *rows);
     }
     mismatches_ += node_->audit_mismatches();
-    if (mismatches_ != 0) history_.violate("an actor's memory differed from the store");
+    // What an intruder wrote is not in memory until the next write meets its fence.
+    if (mismatches_ != 0 && intruder_.written() == 0)
+      history_.violate("an actor's memory differed from the store");
   }
 
   Simulator sim_;
   SimClock clock_;
   History history_;
   storage::MemoryDisk disk_;
+  Intruder intruder_{disk_};
   Faults faults_;
   SimNode::Lanes lanes_{};
   Simulator::Lane* nemesis_lane_ = nullptr;

@@ -16,17 +16,36 @@ void History::acknowledge(Acknowledged ack) {
   it->second.answered = std::min(it->second.answered, ack.answered);
 }
 
-void History::observed(const std::string& convo, core::Seq last, core::Epoch epoch,
-                       actors::Instant invoked) {
+void History::observed(const std::string& convo, core::Seq last, core::Epoch epoch, Span span) {
   for (const auto& [key, ack] : acks_) {
-    if (key.first != convo || ack.answered >= invoked) continue;
+    if (key.first != convo || ack.answered >= span.invoked) continue;
     if (ack.outcome.seq > last) violate("O5: a read of " + convo + " missed an earlier ack");
     if (ack.kind == core::Kind::commit && ack.outcome.epoch > epoch) {
       violate("O5: a read of " + convo + " showed an epoch older than an ack");
     }
   }
-  seen_seq_[convo] = std::max(seen_seq_[convo], last);
-  seen_epoch_[convo] = std::max(seen_epoch_[convo], epoch);
+  for (const auto& before : shown_[convo]) {
+    if (before.at >= span.invoked) break;
+    if (before.last > last || before.epoch > epoch) {
+      violate("L6: a read of " + convo + " showed less than was shown before it");
+      break;
+    }
+  }
+  show(convo, {last, epoch, span.answered});
+}
+
+void History::told_epoch(const std::string& convo, core::Epoch epoch, actors::Instant answered) {
+  show(convo, {{}, epoch, answered});
+}
+
+void History::show(const std::string& convo, Shown shown) {
+  auto& all = shown_[convo];
+  if (!all.empty()) {
+    shown.last = std::max(shown.last, all.back().last);
+    shown.epoch = std::max(shown.epoch, all.back().epoch);
+    if (shown.last == all.back().last && shown.epoch == all.back().epoch) return;
+  }
+  all.push_back(shown);
 }
 
 void History::check(const std::string& convo, core::Epoch creation,
@@ -43,7 +62,8 @@ void History::check_numbers(const std::string& convo, const std::vector<storage:
     if (rows[i].seq.value != i + 1) violate("O3: a gap or a duplicate number in " + convo);
     if (!ids.insert(rows[i].id.value).second) violate("P1: " + rows[i].id.value + " stored twice");
   }
-  if (seen_seq_[convo].value > rows.size()) {
+  const auto& shown = shown_[convo];
+  if (!shown.empty() && shown.back().last.value > rows.size()) {
     violate("D1: a read of " + convo + " showed rows that were not durable");
   }
 }
@@ -56,7 +76,10 @@ void History::check_epochs(const std::string& convo, core::Epoch creation,
     if (row.epoch.value != expected) violate("O1/O4: the epochs of " + convo + " are not a chain");
     epoch = row.epoch;
   }
-  if (seen_epoch_[convo] > epoch) violate("D1: a read of " + convo + " showed a lost epoch");
+  const auto& shown = shown_[convo];
+  if (!shown.empty() && shown.back().epoch > epoch) {
+    violate("D1: " + convo + " was shown in an epoch that was lost");
+  }
 }
 
 void History::check_acks(const std::string& convo, const std::vector<storage::Row>& rows) {
@@ -68,8 +91,8 @@ void History::check_acks(const std::string& convo, const std::vector<storage::Ro
       continue;
     }
     const auto& row = rows[seq - 1];
-    const bool same = ack.kind == core::Kind::commit ? row.kind == core::Kind::commit
-                                                     : row.id.value == ack.id;
+    const bool same =
+        ack.kind == core::Kind::commit ? row.kind == core::Kind::commit : row.id.value == ack.id;
     if (!same || row.epoch != ack.outcome.epoch) {
       violate("O3: acknowledged " + ack.id + " is stored as something else");
     }

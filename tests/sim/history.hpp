@@ -21,15 +21,23 @@ struct Acknowledged {
   actors::Instant answered{};
 };
 
+/// From question to answer, in virtual time.
+struct Span {
+  actors::Instant invoked{};
+  actors::Instant answered{};
+};
+
 /// What clients know. check() compares it with what is stored, by the invariants' names in
 /// quality/reliability §2; it returns one line per violation.
 class History {
  public:
   /// Also finds a retry that was answered otherwise than the first time (P1).
   void acknowledge(Acknowledged ack);
-  /// A read that started at `invoked` showed N and E (O5: it must include every earlier ack).
-  void observed(const std::string& convo, core::Seq last, core::Epoch epoch,
-                actors::Instant invoked);
+  /// A read that started at `invoked` showed N and E: it must include every earlier ack (O5) and
+  /// whatever anyone was shown before it started (L6).
+  void observed(const std::string& convo, core::Seq last, core::Epoch epoch, Span span);
+  /// A refusal named the epoch the server is in: as binding as a read.
+  void told_epoch(const std::string& convo, core::Epoch epoch, actors::Instant answered);
   void violate(std::string line) { violations_.push_back(std::move(line)); }
   std::size_t size() const { return acks_.size(); }
   const std::vector<std::string>& violations() const { return violations_; }
@@ -44,8 +52,15 @@ class History {
   void check_real_time(const std::string& convo);
 
   std::map<std::pair<std::string, std::string>, Acknowledged> acks_;
-  std::map<std::string, core::Seq> seen_seq_;
-  std::map<std::string, core::Epoch> seen_epoch_;
+  struct Shown {
+    core::Seq last;
+    core::Epoch epoch;
+    actors::Instant at{};
+  };
+  void show(const std::string& convo, Shown shown);
+
+  /// Per conversation, each at least as far as the one before.
+  std::map<std::string, std::vector<Shown>> shown_;
   std::vector<std::string> violations_;
 };
 

@@ -49,4 +49,21 @@ class SimNode {
   std::unique_ptr<actors::ActorGateway> gateway_;
 };
 
+/// Another process on the same disk, which draws a fence and writes one commit or message: whoever
+/// has the conversation in memory loses its next write (engine.md, "Fences").
+class Intruder {
+ public:
+  explicit Intruder(storage::MemoryDisk& disk);
+  void write(std::size_t convo, Timestamp now);
+  /// True while it reads and writes.
+  bool busy() const { return busy_; }
+  std::size_t written() const { return written_; }
+
+ private:
+  std::unique_ptr<storage::Stores> stores_;
+  std::unique_ptr<storage::Reader> reader_;
+  bool busy_ = false;
+  std::size_t written_ = 0;
+};
+
 }  // namespace catbird::sim

@@ -67,6 +67,7 @@ TEST(Retries, of_a_message_under_a_known_key_get_the_stored_answer_whatever_the_
   const auto first = accept(convo, keyed(message(bob, "m1"), "k", 1));
 
   EXPECT_EQ(accept(convo, keyed(message(bob, "m2"), "k", 2), later), first);
+  EXPECT_EQ(first.detail, "m1");  // which msgId the answer is about
   EXPECT_EQ(convo.last_seq(), Seq(1));
 }
 
