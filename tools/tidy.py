@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""clang-tidy over every source of a build, two at a time, skipping what passed before unchanged.
+"""clang-tidy over every source under src/ of a build, two at a time, skipping what passed before unchanged.
 
 A file counts as unchanged when it, every header of ours it includes, and .clang-tidy are. What passed
 is remembered under the user's cache folder (CATBIRD_TIDY_CACHE), so a second run costs seconds.
@@ -47,7 +47,8 @@ def key_of(path, arguments):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--build", required=True, help="build folder with compile_commands.json")
-    parser.add_argument("files", nargs="*", help="only these (default: all of src and tests)")
+    parser.add_argument("--all", action="store_true", help="tests/ too")
+    parser.add_argument("files", nargs="*", help="only these")
     options = parser.parse_args()
     cache = pathlib.Path(os.environ.get("CATBIRD_TIDY_CACHE", pathlib.Path.home() / ".cache/catbird-tidy"))
     cache.mkdir(parents=True, exist_ok=True)
@@ -56,7 +57,8 @@ def main():
     jobs = []
     for entry in json.loads((pathlib.Path(options.build) / "compile_commands.json").read_text()):
         path = pathlib.Path(entry["file"]).resolve()
-        if not path.is_relative_to(ROOT / "src") and not path.is_relative_to(ROOT / "tests"):
+        whole = options.all or wanted
+        if not path.is_relative_to(ROOT / "src") and not (whole and path.is_relative_to(ROOT / "tests")):
             continue
         if wanted and str(path) not in wanted:
             continue

@@ -124,6 +124,7 @@ void CommitLane::write(Batch& batch) {
     sets.push_back(std::move(batch.sets[i].set));
   }
   std::vector<storage::UserJob> jobs;
+  jobs.reserve(batch.jobs.size());
   for (auto& job : batch.jobs) jobs.push_back(job.job);
 
   std::vector<storage::UserResult> job_results;

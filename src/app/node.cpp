@@ -171,6 +171,7 @@ void NodeImpl::build_engine(core::Fence fence) {
                                    .actor_bytes_max = config_.actor_bytes_max,
                                    .convo_labels = config_.convo_labels});
   std::vector<actors::Executor*> executors;
+  executors.reserve(workers_.size());
   for (auto& worker : workers_) executors.push_back(&worker->executor);
   gateway_ = std::make_unique<actors::ActorGateway>(executors, *engine_);
   limiter_ = std::make_unique<xrpc::RateLimiter>(config_.rates);
@@ -232,6 +233,7 @@ void NodeImpl::collect_gauges() {
 
 Result<void> NodeImpl::listen() {
   std::vector<asio::io_context*> contexts;
+  contexts.reserve(workers_.size());
   for (auto& worker : workers_) contexts.push_back(&worker->io);
   auto server =
       http::Server::start(contexts, config_.server,

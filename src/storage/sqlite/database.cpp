@@ -256,7 +256,10 @@ Error Database::corrupt(std::string_view table) {
 }
 
 Rollback::~Rollback() {
-  if (sqlite3_get_autocommit(db_->handle()) == 0) (void)db_->run("ROLLBACK");
+  if (sqlite3_get_autocommit(db_->handle()) != 0) return;
+  // A rollback that fails leaves a transaction open, and the next BEGIN says so.
+  const auto rolled_back = db_->run("ROLLBACK");
+  static_cast<void>(rolled_back);
 }
 
 }  // namespace catbird::storage::sqlite

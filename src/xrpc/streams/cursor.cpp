@@ -22,7 +22,7 @@ Result<StreamCursor> decode_cursor(std::string_view text) {
   if (dash == std::string_view::npos || dash == 0 || dash > incarnation_characters_max) {
     return fail(Errc::invalid_cursor);
   }
-  const auto digits = text.substr(dash + 1);
+  const std::string digits(text.substr(dash + 1));
   StreamCursor cursor{std::string(text.substr(0, dash)), 0};
   const auto* end = digits.data() + digits.size();
   const auto [stop, error] = std::from_chars(digits.data(), end, cursor.position);
