@@ -60,6 +60,10 @@ Bytes random_bytes(std::size_t size) {
 Result<Bytes> open_secret(const std::string& path, bool data_exists) {
   std::ifstream file(path);
   if (!file) {
+    std::error_code ignored;
+    if (std::filesystem::exists(std::filesystem::symlink_status(path, ignored))) {
+      return fail(Errc::storage_unavailable, "cannot read the secret file " + path);
+    }
     if (data_exists) {
       return fail(Errc::storage_unavailable,
                   "the secret file " + path +

@@ -62,6 +62,17 @@ TEST_F(Secret, is_never_made_anew_beside_data) {
   EXPECT_FALSE(std::filesystem::exists(path));
 }
 
+TEST_F(Secret, is_never_replaced_when_it_cannot_be_read) {
+  std::filesystem::create_directories(std::filesystem::path(path).parent_path());
+  std::filesystem::create_symlink("nowhere", path);
+
+  const auto unreadable = open_secret(path, false);
+
+  ASSERT_FALSE(unreadable.has_value());
+  EXPECT_NE(unreadable.error().detail.find("cannot read"), std::string::npos);
+  EXPECT_TRUE(std::filesystem::is_symlink(path));
+}
+
 TEST_F(Secret, is_refused_when_damaged_and_left_as_it_is) {
   for (const auto& text : {std::string(), std::string("\n"), std::string(62, 'a'),
                            std::string(66, 'a'), std::string(64, 'x'), std::string(63, 'a')}) {
