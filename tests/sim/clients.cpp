@@ -86,10 +86,11 @@ void Client::next() {
   operation_ = {};
   operation_.convo = setting_.sim.pick(convos_count);
   const auto dice = setting_.sim.pick(100);
-  operation_.what = dice < 50   ? Operation::What::send
-                    : dice < 75 ? Operation::What::commit
-                    : dice < 90 ? Operation::What::read
-                                : Operation::What::mark;
+  operation_.what = setting_.watches ? Operation::What::read
+                    : dice < 50      ? Operation::What::send
+                    : dice < 75      ? Operation::What::commit
+                    : dice < 90      ? Operation::What::read
+                                     : Operation::What::mark;
   operation_.invoked = setting_.sim.now();
   build();
   issue();
@@ -192,6 +193,7 @@ void Client::answered(std::uint64_t attempt, Result<core::Outcome> outcome) {
     finish();
     return;
   }
+  check_epoch(*outcome);
   setting_.history.acknowledge(
       {convo_name(operation_.convo).value, operation_.id,
        operation_.what == Operation::What::commit ? core::Kind::commit : core::Kind::app, *outcome,
@@ -246,6 +248,20 @@ void Client::retry_later() {
   });
 }
 
+// Bytes made for one epoch are of no use in another (O4).
+void Client::check_epoch(const core::Outcome& outcome) {
+  auto expected = outcome.epoch;
+  if (const auto* send = std::get_if<core::SendMessage>(&operation_.command.what)) {
+    expected = send->epoch;
+  } else if (const auto* add = std::get_if<core::AddMembers>(&operation_.command.what)) {
+    expected = core::Epoch(add->parts.commit->base.value + 1);
+  }
+  if (outcome.epoch != expected) {
+    setting_.history.violate("O4: " + operation_.id +
+                             " was accepted in another epoch than its own");
+  }
+}
+
 // Another user's msgId in the same conversation: refused, and nothing stored is shown.
 void Client::poach() {
   auto* gateway = setting_.gateway();
@@ -263,7 +279,8 @@ void Client::poach() {
 
 void Client::finish() {
   busy_ = false;
-  setting_.own.post_after(std::chrono::milliseconds(setting_.sim.pick(40)), [this] { next(); });
+  setting_.own.post_after(std::chrono::milliseconds(setting_.sim.pick(setting_.watches ? 8 : 40)),
+                          [this] { next(); });
 }
 
 }  // namespace catbird::sim

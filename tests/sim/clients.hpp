@@ -11,7 +11,7 @@
 
 namespace catbird::sim {
 
-inline constexpr std::size_t users_count = 4;
+inline constexpr std::size_t users_count = 6;
 inline constexpr std::size_t convos_count = 3;
 
 core::Did user_did(std::size_t user);
@@ -31,6 +31,7 @@ class Client {
     Simulator::Lane& own;
     History& history;
     std::function<actors::ActorGateway*()> gateway;  // null while the process is down
+    bool watches = false;                            // only reads, and often
   };
 
   Client(Setting setting, std::size_t user, std::size_t operations);
@@ -61,6 +62,7 @@ class Client {
   void retry_later();
   void finish();
   void poach();
+  void check_epoch(const core::Outcome& outcome);
 
   Setting setting_;
   const std::size_t user_;

@@ -19,6 +19,8 @@ namespace {
 
 constexpr std::uint64_t seeds_count = 200;
 constexpr std::size_t operations_per_client = 25;
+constexpr std::size_t watchers_count = 2;
+constexpr std::size_t reads_per_watcher = 150;
 constexpr int steps_max = 400'000;
 
 struct Faults {
@@ -45,13 +47,8 @@ class Run {
 
   History& run() {
     create();
-    for (std::size_t user = 0; user < users_count; ++user) {
-      clients_.push_back(std::make_unique<Client>(
-          Client::Setting{sim_, sim_.lane(), history_,
-                          [this] { return node_ ? &node_->gateway() : nullptr; }},
-          user, operations_per_client));
-      clients_.back()->start();
-    }
+    for (std::size_t user = 0; user < users_count; ++user) start_client(user, false);
+    for (std::size_t user = 0; user < watchers_count; ++user) start_client(user, true);
     nemesis_lane_->post([this] { nemesis(); });
     drive();
     faults_ = {};
@@ -78,6 +75,14 @@ class Run {
         sim_.urgent([this] { crash(); });
         return unknown_unsynced;
     }
+  }
+
+  void start_client(std::size_t user, bool watches) {
+    clients_.push_back(std::make_unique<Client>(
+        Client::Setting{sim_, sim_.lane(), history_,
+                        [this] { return node_ ? &node_->gateway() : nullptr; }, watches},
+        user, watches ? reads_per_watcher : operations_per_client));
+    clients_.back()->start();
   }
 
   void boot() { node_ = std::make_unique<SimNode>(lanes_, disk_, clock_); }

@@ -166,6 +166,28 @@ TEST(Fenced, pipelined_messages_keep_their_order) {
   }
 }
 
+TEST(Fenced, activation_does_not_hear_of_writes_of_the_one_before) {
+  World world;
+  world.created({bob});
+  Answer second;
+  world.store->next.push_back([&](auto sets, auto jobs, auto& real) {
+    second = world.ask(message(bob, "m2"));
+    world.think();  // queued in the lane behind the set that is being fenced
+    return all_end(CommitStatus::fenced, Errc::retry)(sets, jobs, real);
+  });
+  const auto first = world.ask(message(bob, "m1"));
+  world.think();
+  EXPECT_TRUE(world.lane_thread.run_one());
+  world.think();  // the next activation has decided both before the lane drops the old m2
+  world.settle();
+
+  EXPECT_EQ(first->value().seq, core::Seq(1));
+  EXPECT_EQ(second->value().seq, core::Seq(2));
+  EXPECT_EQ(world.metric("actor_restarts_total{actor_type=\"conversation_actor\","
+                         "reason=\"fenced\"}"),
+            1);
+}
+
 TEST(Fenced, activation_draws_a_later_fence_than_the_writer_that_took_over) {
   World world;
   world.created({bob});

@@ -109,6 +109,27 @@ TEST(Reads, are_answered_at_once_from_what_is_durable_while_a_write_is_open) {
   world.settle();
 }
 
+TEST(Reads, show_the_writes_that_are_durable_and_none_behind_them) {
+  World world;
+  world.created({bob});
+  world.store->next.push_back([&](auto sets, auto jobs, auto& real) {
+    world.ask(commit(alice, 0));
+    world.think();
+    return real.commit(sets, jobs);
+  });
+  world.ask(message(bob, "m1"));
+  world.think();
+  EXPECT_TRUE(world.lane_thread.run_one());
+  world.think();
+
+  const auto seen = world.look(bob);
+  world.think();
+
+  EXPECT_EQ(seen->value().last_seq, core::Seq(1));
+  EXPECT_EQ(seen->value().epoch, core::Epoch(0));
+  world.settle();
+}
+
 TEST(Reads, include_every_write_that_was_acknowledged) {
   World world;
   world.created({bob});

@@ -120,8 +120,16 @@ TEST(KeyWindow, read_again_is_newest_first_and_knows_that_it_is_not_all) {
   EXPECT_TRUE(world.store->batches.empty());
   world.done(message(bob, "new"));  // pushes m1 out, not the newest
   world.store->batches.clear();
-  EXPECT_EQ(world.done(message(bob, "m2")).seq, core::Seq(3));
+  world.done(message(bob, "m2"));
+  world.done(message(bob, "m" + std::to_string(core::key_window_max)));
   EXPECT_TRUE(world.store->batches.empty());
+  EXPECT_EQ(world.done(message(bob, "m1")).seq, core::Seq(2));  // from the store
+  EXPECT_EQ(world.store->batches.size(), 1U);
+
+  world.done(commit(alice, 0));
+  world.wait(key_window_idle);
+  world.sweep();
+  EXPECT_EQ(world.done(message(bob, "m0")).seq, core::Seq(1));  // a refusal it must not believe
 }
 
 TEST(KeyWindow, that_cannot_be_read_answers_nothing_definite) {
