@@ -63,7 +63,7 @@ void ConversationActor::open_gate() {
 void ConversationActor::give(Place place) {
   observe(place.letter, place.letter.arrived);
   std::get<CommandLetter>(place.letter.what).reply(std::move(place.answer));
-  answered(place.letter);
+  answered();
 }
 
 // "For ever means for ever": a refusal counts only if the store does not know the key either.
@@ -131,8 +131,7 @@ void ConversationActor::fail_activation(storage::WriteResult result) {
         result.status == storage::CommitStatus::failed && result.error.code == Errc::storage_full
             ? result.error
             : retry_error();
-    place.letter.refuse(std::move(error));
-    answered(place.letter);
+    refuse(place.letter, std::move(error));
   }
   ++failures_;
   obs::log(obs::Level::error, log_target, "actor reloads after a write that did not commit",
@@ -148,8 +147,7 @@ void ConversationActor::resolve_rejected(Place place, Error error) {
     return;
   }
   if (error.code != Errc::internal) {
-    place.letter.refuse(std::move(error));
-    answered(place.letter);
+    refuse(place.letter, std::move(error));
     return;
   }
   if (++place.letter.breaks < letter_attempts_max) {
@@ -161,8 +159,7 @@ void ConversationActor::resolve_rejected(Place place, Error error) {
   engine_.metrics.quarantined.add();
   obs::log(obs::Level::error, log_target, "actor quarantined a command that fails every time",
            {{"convo", obs::log_id(id_.value)}, {"reason", error.detail}});
-  place.letter.refuse({Errc::quarantined, "this request fails every time", std::nullopt, 0});
-  answered(place.letter);
+  refuse(place.letter, {Errc::quarantined, "this request fails every time", std::nullopt, 0});
 }
 
 void ConversationActor::requeue(std::deque<Place> places) {
@@ -170,12 +167,10 @@ void ConversationActor::requeue(std::deque<Place> places) {
     auto letter = std::move(places.back().letter);
     places.pop_back();
     if (++letter.attempts > letter_decisions_max) {
-      letter.refuse(retry_error());
-      answered(letter);
+      refuse(letter, retry_error());
       continue;
     }
-    mailbox_bytes_ += letter.bytes;
-    engine_.mailbox_bytes += letter.bytes;
+    count_in(letter);
     mailbox_.push_front(std::move(letter));
   }
 }

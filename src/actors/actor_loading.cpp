@@ -41,10 +41,8 @@ void ConversationActor::loaded(std::uint64_t activation, Result<storage::Loaded>
       auto letters = std::move(mailbox_);
       mailbox_.clear();
       for (auto& letter : letters) {
-        mailbox_bytes_ -= letter.bytes;
-        engine_.mailbox_bytes -= letter.bytes;
-        letter.refuse(result.error());
-        answered(letter);
+        count_out(letter);
+        refuse(letter, result.error());
       }
       changed_();
       return;
@@ -122,8 +120,7 @@ void ConversationActor::keys_loaded(std::uint64_t activation,
     gate_.clear();
     end_activation();
     for (auto& place : places) {
-      place.letter.refuse({Errc::retry, "the store did not answer", std::nullopt, 1});
-      answered(place.letter);
+      refuse(place.letter, {Errc::retry, "the store did not answer", std::nullopt, 1});
     }
     ++failures_;
     retry_load();

@@ -189,20 +189,15 @@ void CommitLane::settle(Batch& batch, std::vector<storage::WriteResult> sets,
     }
     return homes.emplace_back(home, std::vector<Task>{}).second;
   };
-  for (std::size_t i = 0; i < batch.sets.size(); ++i) {
-    auto& entry = batch.sets[i];
-    tasks_of(entry.home)
-        .emplace_back([done = std::move(entry.done), result = std::move(sets[i])]() mutable {
-          done(std::move(result));
-        });
-  }
-  for (std::size_t i = 0; i < batch.jobs.size(); ++i) {
-    auto& entry = batch.jobs[i];
-    tasks_of(entry.home)
-        .emplace_back([done = std::move(entry.done), result = std::move(jobs[i])]() mutable {
-          done(std::move(result));
-        });
-  }
+  auto queue = [&tasks_of](auto& entries, auto& results) {
+    for (std::size_t i = 0; i < entries.size(); ++i) {
+      tasks_of(entries[i].home)
+          .emplace_back([done = std::move(entries[i].done),
+                         result = std::move(results[i])]() mutable { done(std::move(result)); });
+    }
+  };
+  queue(batch.sets, sets);
+  queue(batch.jobs, jobs);
   for (auto& [home, tasks] : homes) {
     home->post([mine = std::move(tasks)]() mutable {
       for (auto& task : mine) task();

@@ -46,7 +46,8 @@ class CommitLane {
 
   void submit(SetEntry entry);
   void submit(JobEntry entry);
-  /// Draws a new fence behind everything already submitted (only when the process lost its own).
+  /// Draws a new fence on the lane's thread (only when the process lost its own). It may overtake
+  /// write sets that wait for a later transaction: each is compared with its own row all the same.
   void draw_fence(Executor& home, std::move_only_function<void(Result<core::Fence>)> done);
 
  private:

@@ -43,8 +43,7 @@ void ConversationActor::deliver(Letter letter) {
     return;
   }
   letter.arrived = last_used_;
-  mailbox_bytes_ += letter.bytes;
-  engine_.mailbox_bytes += letter.bytes;
+  count_in(letter);
   ++engine_.letters;
   mailbox_.push_back(std::move(letter));
   if (state_ == State::cold) {
@@ -75,8 +74,7 @@ void ConversationActor::turn() {
     }
     auto letter = std::move(mailbox_.front());
     mailbox_.pop_front();
-    mailbox_bytes_ -= letter.bytes;
-    engine_.mailbox_bytes -= letter.bytes;
+    count_out(letter);
     if (!expired(letter)) handle(std::move(letter));
   }
   schedule();
@@ -86,8 +84,7 @@ void ConversationActor::turn() {
 bool ConversationActor::expired(Letter& letter) {
   if (letter.deadline > own_.now()) return false;
   engine_.metrics.drops_deadline.add();
-  letter.refuse({Errc::deadline, "not started in time", std::nullopt, 0});
-  answered(letter);
+  refuse(letter, {Errc::deadline, "not started in time", std::nullopt, 0});
   return true;
 }
 
@@ -148,7 +145,7 @@ void ConversationActor::give_access(Letter& letter, Result<core::Access> access)
   if (access) access = durable_access(*access);
   observe(letter, letter.arrived);
   std::get<AccessLetter>(letter.what).reply(std::move(access));
-  answered(letter);
+  answered();
 }
 
 core::Access ConversationActor::durable_access(core::Access access) const {
@@ -216,7 +213,20 @@ void ConversationActor::observe(const Letter& letter, Instant since) {
       std::chrono::duration<double>(own_.now() - since).count());
 }
 
-void ConversationActor::answered(Letter&) { --engine_.letters; }
+void ConversationActor::refuse(Letter& letter, Error error) {
+  letter.refuse(std::move(error));
+  answered();
+}
+
+void ConversationActor::count_in(const Letter& letter) {
+  mailbox_bytes_ += letter.bytes;
+  engine_.mailbox_bytes += letter.bytes;
+}
+
+void ConversationActor::count_out(const Letter& letter) {
+  mailbox_bytes_ -= letter.bytes;
+  engine_.mailbox_bytes -= letter.bytes;
+}
 
 std::size_t ConversationActor::bytes() const {
   std::size_t bytes = sizeof(*this) + id_.value.capacity();

@@ -92,7 +92,10 @@ class ConversationActor {
   void log_start() const;
   void count_labelled(std::string_view name);
 
-  void answered(Letter& letter);
+  void refuse(Letter& letter, Error error);
+  void answered() { --engine_.letters; }
+  void count_in(const Letter& letter);
+  void count_out(const Letter& letter);
   core::Access durable_access(core::Access access) const;
   void observe(const Letter& letter, Instant since);
 

@@ -33,6 +33,9 @@ enum class SenderType : std::uint8_t {
 /// RFC 9420 §7.2.
 enum class LeafSource : std::uint8_t { key_package = 1, update = 2, commit = 3 };
 
+/// RFC 9420 §17.5: the credential type that carries a bare identity.
+inline constexpr std::uint16_t basic_credential = 1;
+
 /// RFC 9420 §5.3. `identity` for basic (1); `certificates` for x509 (2); other types: `unknown`.
 struct Credential {
   std::uint16_t type = 0;

@@ -14,8 +14,6 @@ namespace catbird::xrpc {
 
 namespace {
 
-constexpr std::uint16_t basic_credential = 1;  // RFC 9420 §5.3
-
 Bytes copy(ByteView view) { return {view.begin(), view.end()}; }
 
 Result<std::optional<Bytes>> blob(const Fields& fields, std::string_view name) {
@@ -28,7 +26,7 @@ Result<std::optional<Bytes>> blob(const Fields& fields, std::string_view name) {
 }
 
 std::optional<CredentialName> name_of(const mls::Credential& credential) {
-  if (credential.type != basic_credential) return std::nullopt;
+  if (credential.type != mls::basic_credential) return std::nullopt;
   return credential_name(credential.identity);
 }
 

@@ -10,18 +10,14 @@ namespace catbird::xrpc {
 namespace {
 
 Result<GroupChange> parse(const Call& call, const Fields& fields) {
-  GroupChange change;
-  change.call = call;
-  change.method = "addMembers";
-  auto convo = convo_id_of(fields);
-  if (!convo) return std::unexpected(convo.error());
-  change.convo = std::move(*convo);
+  auto change = begin_change(call, "addMembers", fields);
+  if (!change) return change;
   auto texts = fields.maybe_texts("didList");
   if (!texts) return std::unexpected(texts.error());
   auto dids = users(*texts, core::add_dids_max);
   if (!dids) return std::unexpected(dids.error());
-  change.declared = std::move(*dids);
-  change.build = [declared = change.declared](core::GroupParts parts) {
+  change->declared = std::move(*dids);
+  change->build = [declared = change->declared](core::GroupParts parts) {
     return core::AddMembers{declared, std::move(parts)};
   };
   return change;
@@ -41,10 +37,7 @@ Task<http::Response> handle_add_members(Call call) {
 
   call.services->metrics.counter("mls_members_added_total", "Members added")
       .add(static_cast<double>(added));
-  JsonWriter json;
-  json.open().key("success").boolean(true);
-  json.key("newEpoch").number(outcome->epoch.value).close();
-  co_return json_response(std::move(json));
+  co_return success_with_epoch(outcome->epoch);
 }
 
 }  // namespace catbird::xrpc

@@ -2,6 +2,7 @@
 #include "core/limits.hpp"
 #include "mls/verify.hpp"
 #include "xrpc/ask.hpp"
+#include "xrpc/convos/group_change.hpp"
 #include "xrpc/endpoints.hpp"
 #include "xrpc/error_table.hpp"
 #include "xrpc/group_parts.hpp"
@@ -112,12 +113,7 @@ Task<http::Response> handle_create_convo(Call call) {
   if (!key) co_return error_response(key.error());
 
   auto* services = call.services;
-  const auto now = services->clock.now();
-  auto resolving =
-      read<core::GroupParts>(services, [caller = call.caller.user, declared = input->declared,
-                                        parsed = input->parsed, now](storage::Reader& reader) {
-        return resolve_parts(reader, parsed, caller, declared, now);
-      });
+  auto resolving = resolve(services, call.caller.user, input->parsed, input->declared);
   auto parts = co_await resolving;
   if (!parts) co_return error_response(parts.error());
 

@@ -13,7 +13,8 @@ namespace catbird::xrpc {
 /// What the four methods that change a group have in common: parse the parts, read what the store
 /// knows of the key packages, ask.
 struct GroupChange {
-  Call call;
+  Services* services = nullptr;
+  core::Caller caller;
   std::string_view method;
   PartNames names;
   core::ConvoId convo;
@@ -22,7 +23,17 @@ struct GroupChange {
   std::move_only_function<decltype(core::Command::what)(core::GroupParts)> build;
 };
 
-/// `body` must be the parsed body of `change.call`.
+/// A change of the conversation that `fields` names; the caller fills in the rest.
+Result<GroupChange> begin_change(const Call& call, std::string_view method, const Fields& fields);
+
+/// resolve_parts() on a reader thread; no detour where the parts name no key packages.
+Task<Result<core::GroupParts>> resolve(Services* services, core::Did caller, ParsedParts parsed,
+                                       std::vector<core::Did> declared);
+
+/// {success, newEpoch}: on every success, replays included (contract README 3).
+http::Response success_with_epoch(core::Epoch epoch);
+
+/// `body` must be the parsed body of the request.
 Task<Result<core::Outcome>> change_group(GroupChange change, Body body);
 
 }  // namespace catbird::xrpc

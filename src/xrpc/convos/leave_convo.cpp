@@ -9,12 +9,8 @@ namespace catbird::xrpc {
 namespace {
 
 Result<GroupChange> parse(const Call& call, const Fields& fields) {
-  GroupChange change;
-  change.call = call;
-  change.method = "leaveConvo";
-  auto convo = convo_id_of(fields);
-  if (!convo) return std::unexpected(convo.error());
-  change.convo = std::move(*convo);
+  auto change = begin_change(call, "leaveConvo", fields);
+  if (!change) return change;
   auto named = fields.maybe_text("targetDid");
   if (!named) return std::unexpected(named.error());
   core::Did target = call.caller.user;
@@ -23,7 +19,7 @@ Result<GroupChange> parse(const Call& call, const Fields& fields) {
     if (!parsed) return std::unexpected(parsed.error());
     target = std::move(parsed->user);
   }
-  change.build = [target = std::move(target)](core::GroupParts parts) {
+  change->build = [target = std::move(target)](core::GroupParts parts) {
     return core::LeaveConvo{target, std::move(parts)};
   };
   return change;
@@ -40,10 +36,7 @@ Task<http::Response> handle_leave_convo(Call call) {
   auto outcome = co_await changing;
   if (!outcome) co_return error_response(outcome.error());
 
-  JsonWriter json;
-  json.open().key("success").boolean(true);
-  json.key("newEpoch").number(outcome->epoch.value).close();
-  co_return json_response(std::move(json));
+  co_return success_with_epoch(outcome->epoch);
 }
 
 }  // namespace catbird::xrpc

@@ -9,14 +9,10 @@ namespace catbird::xrpc {
 Task<http::Response> handle_process_external_commit(Call call) {
   auto body = Body::parse(call.request.body);
   if (!body) co_return error_response(body.error());
-  auto convo = convo_id_of(body->fields());
-  if (!convo) co_return error_response(convo.error());
-
-  GroupChange change;
-  change.call = call;
-  change.method = "processExternalCommit";
+  auto begun = begin_change(call, "processExternalCommit", body->fields());
+  if (!begun) co_return error_response(begun.error());
+  auto change = std::move(*begun);
   change.names = {.commit = "externalCommit", .external = true};
-  change.convo = std::move(*convo);
   change.build = [](core::GroupParts parts) { return core::ExternalCommit{std::move(parts)}; };
   auto changing = change_group(std::move(change), std::move(*body));
   auto outcome = co_await changing;

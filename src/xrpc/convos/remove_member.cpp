@@ -10,12 +10,8 @@ namespace catbird::xrpc {
 namespace {
 
 Result<GroupChange> parse(const Call& call, const Fields& fields) {
-  GroupChange change;
-  change.call = call;
-  change.method = "removeMember";
-  auto convo = convo_id_of(fields);
-  if (!convo) return std::unexpected(convo.error());
-  change.convo = std::move(*convo);
+  auto change = begin_change(call, "removeMember", fields);
+  if (!change) return change;
   auto texts = fields.maybe_texts("targetDids");
   if (!texts) return std::unexpected(texts.error());
   auto single = fields.maybe_text("targetDid");
@@ -24,7 +20,7 @@ Result<GroupChange> parse(const Call& call, const Fields& fields) {
   if (texts->empty()) return fail(Errc::invalid_request, "targetDid is missing");
   auto targets = users(*texts, core::add_dids_max);
   if (!targets) return std::unexpected(targets.error());
-  change.build = [targets = std::move(*targets)](core::GroupParts parts) {
+  change->build = [targets = std::move(*targets)](core::GroupParts parts) {
     return core::RemoveMembers{targets, std::move(parts)};
   };
   return change;

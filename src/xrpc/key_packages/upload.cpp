@@ -11,10 +11,8 @@ namespace catbird::xrpc {
 
 namespace {
 
-constexpr std::uint16_t basic_credential = 1;  // RFC 9420 §5.3
-
 Result<core::Caller> owner_of(const mls::KeyPackage& package, const core::Caller& caller) {
-  if (package.leaf.credential.type != basic_credential) {
+  if (package.leaf.credential.type != mls::basic_credential) {
     return fail(Errc::invalid_key_package, "the credential is not a basic one");
   }
   auto name = credential_name(package.leaf.credential.identity);
