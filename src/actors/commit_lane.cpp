@@ -58,6 +58,12 @@ void CommitLane::submit(JobEntry entry) {
   wake_locked();
 }
 
+void CommitLane::submit(DirectEntry entry) {
+  const std::lock_guard lock(mutex_);
+  directs_.push_back(std::move(entry));
+  wake_locked();
+}
+
 void CommitLane::draw_fence(Executor& home,
                             std::move_only_function<void(Result<core::Fence>)> done) {
   own_.post([this, &home, done = std::move(done)]() mutable {
@@ -87,6 +93,11 @@ CommitLane::Batch CommitLane::take_locked() {
     batch.jobs.push_back(std::move(jobs_.front()));
     jobs_.pop_front();
   }
+  // One each time, so that neither kind waits for all of the other.
+  if (!directs_.empty()) {
+    batch.direct = std::move(directs_.front());
+    directs_.pop_front();
+  }
   return batch;
 }
 
@@ -97,10 +108,11 @@ void CommitLane::run() {
     batch = take_locked();
   }
   write(batch);
+  if (batch.direct) transact(std::move(*batch.direct));
   bool more = false;
   {
     const std::lock_guard lock(mutex_);
-    more = !sets_.empty() || !jobs_.empty();
+    more = !sets_.empty() || !jobs_.empty() || !directs_.empty();
     scheduled_ = more;
   }
   if (more) {
@@ -148,8 +160,31 @@ void CommitLane::write(Batch& batch) {
   settle(batch, std::move(results), std::move(job_results));
 }
 
-void CommitLane::publish(const std::vector<storage::WriteSet>& sets,
-                         const std::vector<storage::WriteResult>& results) {
+void CommitLane::transact(DirectEntry entry) {
+  const auto began = std::chrono::steady_clock::now();
+  std::optional<storage::WriteSet> set;
+  auto result = store_.transact([&](storage::Reader& reader, core::Fence fence) {
+    auto decided = entry.decide(reader, fence);
+    if (decided) set = std::move(*decided);
+    using Given = Result<const storage::WriteSet*>;
+    if (!decided) return Given(std::unexpected(std::move(decided.error())));
+    return Given(set ? &*set : nullptr);
+  });
+  if (set) {
+    publish({&*set, 1}, {&result, 1});
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
+    transaction_seconds_.observe(took.count());
+    envelope_seconds_.observe(took.count());
+    transactions_.add();
+    writes_.add();
+  }
+  entry.home->post([done = std::move(entry.done), result = std::move(result)]() mutable {
+    done(std::move(result));
+  });
+}
+
+void CommitLane::publish(std::span<const storage::WriteSet> sets,
+                         std::span<const storage::WriteResult> results) {
   std::vector<realtime::LogEvent> live;
   bool unsure = false;
   for (std::size_t i = 0; i < sets.size(); ++i) {

@@ -5,12 +5,15 @@
 #include "obs/metrics.hpp"
 #include "realtime/log_sink.hpp"
 #include "storage/convo_store.hpp"
+#include "storage/reader.hpp"
 
 #include <atomic>
 #include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <span>
 #include <vector>
 
 namespace catbird::actors {
@@ -40,12 +43,22 @@ class CommitLane {
     std::move_only_function<void(storage::UserResult)> done;
   };
 
+  /// A request of the direct gateway: a transaction of its own. `decide` runs on the lane's thread,
+  /// at most once; the set that it gives is published when durable.
+  struct DirectEntry {
+    std::move_only_function<Result<std::optional<storage::WriteSet>>(storage::Reader&, core::Fence)>
+        decide;
+    Executor* home = nullptr;
+    std::move_only_function<void(storage::WriteResult)> done;
+  };
+
   /// `own` runs the blocking transactions. All references must outlive the lane's last task.
   CommitLane(Executor& own, storage::ConvoStore& store, realtime::LogSink& sink,
              obs::Metrics& metrics);
 
   void submit(SetEntry entry);
   void submit(JobEntry entry);
+  void submit(DirectEntry entry);
   /// Draws a new fence on the lane's thread (only when the process lost its own). It may overtake
   /// write sets that wait for a later transaction: each is compared with its own row all the same.
   void draw_fence(Executor& home, std::move_only_function<void(Result<core::Fence>)> done);
@@ -54,14 +67,16 @@ class CommitLane {
   struct Batch {
     std::vector<SetEntry> sets;
     std::vector<JobEntry> jobs;
+    std::optional<DirectEntry> direct;
   };
 
   void wake_locked();
   void run();
   Batch take_locked();
   void write(Batch& batch);
-  void publish(const std::vector<storage::WriteSet>& sets,
-               const std::vector<storage::WriteResult>& results);
+  void transact(DirectEntry entry);
+  void publish(std::span<const storage::WriteSet> sets,
+               std::span<const storage::WriteResult> results);
   static void settle(Batch& batch, std::vector<storage::WriteResult> sets,
                      std::vector<storage::UserResult> jobs);
 
@@ -76,6 +91,7 @@ class CommitLane {
   std::mutex mutex_;
   std::deque<SetEntry> sets_;
   std::deque<JobEntry> jobs_;
+  std::deque<DirectEntry> directs_;
   bool scheduled_ = false;
 };
 

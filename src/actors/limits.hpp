@@ -12,6 +12,8 @@ namespace catbird::actors {
 inline constexpr std::size_t mailbox_letters_max = 256;
 inline constexpr std::size_t mailbox_bytes_max = 8 * 1024 * 1024;
 inline constexpr std::size_t mailboxes_bytes_max = 256 * 1024 * 1024;
+/// Of the direct gateway, over all conversations: what one box can answer within the deadline.
+inline constexpr std::size_t direct_requests_max = 4096;
 inline constexpr std::size_t turn_letters_max = 64;
 inline constexpr std::chrono::microseconds turn_time_max{2'000};
 inline constexpr std::size_t lane_batch_sets_max = 256;

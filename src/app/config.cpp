@@ -98,16 +98,11 @@ void read_database(Source& source, Config& config) {
   config.sqlite_path = std::move(path);
 }
 
-void read_actor_switch(Source& source) {
+void read_actor_switch(Source& source, Config& config) {
   // DECISIONS 21: absent means on, empty means off.
   const auto value = source.raw("ENABLE_ACTOR_SYSTEM").value_or("true");
-  if (value == "1" || value == "true") return;
-  if (value == "0" || value == "false" || value.empty()) {
-    source.note(fail(Errc::invalid_request,
-                     "ENABLE_ACTOR_SYSTEM=false is not available yet in this version: remove the "
-                     "line or set it to true"));
-    return;
-  }
+  config.actors = value == "1" || value == "true";
+  if (config.actors || value == "0" || value == "false" || value.empty()) return;
   source.note(wrong("ENABLE_ACTOR_SYSTEM", "must be true, 1, false or 0"));
 }
 
@@ -220,7 +215,7 @@ Result<Config> read_config(const Environment& environment) {
   Config config;
   Source source(environment);
   read_database(source, config);
-  read_actor_switch(source);
+  read_actor_switch(source, config);
   read_identity(source, config);
   read_guards(source, config);
   read_limits(source, config);

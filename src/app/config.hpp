@@ -39,6 +39,7 @@ struct Config {
   std::string metrics_token;
   bool convo_labels = false;
   std::size_t stream_events_max = 5000;
+  bool actors = true;  // ENABLE_ACTOR_SYSTEM
   std::chrono::seconds actor_idle_timeout{3600};
   std::size_t actor_bytes_max = std::size_t{1024} * 1024 * 1024;
   unsigned workers = 0;  // 0: one per core

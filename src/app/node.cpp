@@ -2,6 +2,7 @@
 #include "app/node.hpp"
 
 #include "actors/actor_gateway.hpp"
+#include "actors/direct_gateway.hpp"
 #include "app/did_fetch.hpp"
 #include "app/io_executor.hpp"
 #include "app/secret.hpp"
@@ -70,6 +71,7 @@ class NodeImpl final : public Node {
   Result<void> open_store();
   Result<void> open_auth();
   void build_engine(core::Fence fence);
+  void open_gateway(const std::vector<actors::Executor*>& executors);
   Result<void> listen();
   xrpc::ServiceSettings settings() const;
   void collect_gauges();
@@ -90,7 +92,7 @@ class NodeImpl final : public Node {
   std::unique_ptr<actors::CommitLane> lane_;
   std::unique_ptr<actors::ActorMetrics> actor_metrics_;
   std::unique_ptr<actors::Engine> engine_;
-  std::unique_ptr<actors::ActorGateway> gateway_;
+  std::unique_ptr<actors::Gateway> gateway_;
   std::unique_ptr<http::Fetcher> fetcher_;
   std::unique_ptr<auth::ServiceAuth> auth_;
   std::unique_ptr<xrpc::Services> services_;
@@ -117,14 +119,12 @@ Result<void> NodeImpl::open() {
   say("SSE state initialized with buffer size " + std::to_string(config_.stream_events_max));
   if (auto opened = open_auth(); !opened) return opened;
 
-  say("Initializing ActorRegistry");
   auto fence = stores_->writer().draw_fence();
   if (!fence) return std::unexpected(fence.error());
   auto pool = ReaderPool::open(*stores_, config_.readers);
   if (!pool) return std::unexpected(pool.error());
   readers_ = std::move(*pool);
   build_engine(*fence);
-  say("Actor registry initialized");
   return listen();
 }
 
@@ -173,7 +173,7 @@ void NodeImpl::build_engine(core::Fence fence) {
   std::vector<actors::Executor*> executors;
   executors.reserve(workers_.size());
   for (auto& worker : workers_) executors.push_back(&worker->executor);
-  gateway_ = std::make_unique<actors::ActorGateway>(executors, *engine_);
+  open_gateway(executors);
   limiter_ = std::make_unique<xrpc::RateLimiter>(config_.rates);
   services_.reset(new xrpc::Services{.gateway = *gateway_,
                                      .lane = *lane_,
@@ -191,11 +191,30 @@ void NodeImpl::build_engine(core::Fence fence) {
   metrics_->on_collect([this] { collect_gauges(); });
 }
 
+void NodeImpl::open_gateway(const std::vector<actors::Executor*>& executors) {
+  if (!config_.actors) {
+    say("Actor system disabled (ENABLE_ACTOR_SYSTEM): every request is a transaction of its own");
+    gateway_ = std::make_unique<actors::DirectGateway>(
+        actors::DirectGateway::Parts{.workers = executors,
+                                     .lane = *lane_,
+                                     .readers = *readers_,
+                                     .clock = clock_,
+                                     .metrics = *actor_metrics_});
+    return;
+  }
+  say("Initializing ActorRegistry");
+  auto actors = std::make_unique<actors::ActorGateway>(executors, *engine_);
+  actors->start();
+  gateway_ = std::move(actors);
+  say("Actor registry initialized");
+}
+
 xrpc::ServiceSettings NodeImpl::settings() const {
   xrpc::ServiceSettings settings;
   settings.service_did = config_.service_did;
   settings.public_endpoint = config_.public_endpoint;
   settings.incarnation = stores_->incarnation();
+  settings.actors = config_.actors;
   settings.serve_metrics = config_.metrics;
   settings.metrics_token = config_.metrics_token;
   settings.ip_per_minute = config_.ip_per_minute;
@@ -243,7 +262,6 @@ Result<void> NodeImpl::listen() {
   if (!server) return std::unexpected(server.error());
   server_ = std::move(*server);
   signals_ = std::make_unique<asio::signal_set>(workers_.front()->io, SIGTERM, SIGINT);
-  gateway_->start();
   return {};
 }
 

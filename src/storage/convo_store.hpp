@@ -53,6 +53,7 @@ struct WriteResult {
   std::uint64_t first_position = 0;  // committed: position of its first row, consecutive from there
 };
 
+class Reader;
 class UserWriter;
 
 /// A short write outside any conversation (key packages, Welcomes), sharing the lane's transaction.
@@ -72,6 +73,11 @@ struct BatchResult {
   std::vector<UserResult> jobs;
 };
 
+/// A request of the direct gateway (ENABLE_ACTOR_SYSTEM=false), decided under the write lock. The
+/// reader sees the store as it is inside the transaction; the fence is one drawn for this request.
+/// Gives the set to apply, which outlives the call, or null to leave the store as it is.
+using Decide = std::function<Result<const WriteSet*>(Reader&, core::Fence)>;
+
 /// One writer per process (SQLite) or per lane. Owner of durability.
 class ConvoStore {
  public:
@@ -80,6 +86,9 @@ class ConvoStore {
   /// committed the later ones of that conversation are fenced. A set or job that breaks a
   /// constraint is left out and the others commit. Statuses are in the order given.
   virtual BatchResult commit(std::span<const WriteSet> sets, std::span<const UserJob> jobs) = 0;
+  /// One transaction: lock, decide, write, commit. `decide` runs at most once. Its own error is
+  /// `failed` with that error; nothing to write is `committed`.
+  virtual WriteResult transact(const Decide& decide) = 0;
   /// Draws this process's fence: greater than every one drawn before, durable when returned.
   virtual Result<core::Fence> draw_fence() = 0;
   /// Called by the lane when nothing is pending: maintenance such as a WAL checkpoint.

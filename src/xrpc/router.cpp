@@ -184,6 +184,7 @@ void Router::health(http::Respond respond) {
     json.key("database").text(store ? "healthy" : "unhealthy");
     json.key("memory").text("healthy");
     json.key("actors").open();
+    json.key("enabled").boolean(services_.settings.actors);
     json.key("active_actors").number(services_.gateway.active_actors());
     json.key("status").text("healthy").key("healthy").boolean(true);
     json.close().close().close();

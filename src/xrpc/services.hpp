@@ -23,6 +23,7 @@ struct ServiceSettings {
   std::string service_did;
   std::string public_endpoint;      // for /.well-known/did.json; empty: https://<host of did:web>
   std::string incarnation;          // of the store's log: part of stream cursors
+  bool actors = true;               // ENABLE_ACTOR_SYSTEM, shown by /health
   bool serve_metrics = true;        // ENABLE_METRICS
   std::string metrics_token;        // METRICS_TOKEN; empty: /metrics is open
   std::uint32_t ip_per_minute = 0;  // RATE_LIMIT_IP_PER_MINUTE; 0: off (DECISIONS 22)

@@ -114,7 +114,8 @@ namespace catbird::storage {
 struct MemoryDisk::Data {
   using Journal = memory::Journal;
 
-  mutable std::mutex mutex;
+  // Recursive: a direct request reads while its transaction holds the disk.
+  mutable std::recursive_mutex mutex;
   std::map<core::ConvoId, memory::ConvoRow> convos;
   std::map<Bytes, core::ConvoId> groups;
   std::map<std::string, memory::RequestRow> requests;  // by KeyWindow name

@@ -69,7 +69,8 @@ bool as_expected(const ConvoRow& row, const WriteSet& set) {
 
 class MemoryWriter final : public ConvoStore {
  public:
-  explicit MemoryWriter(MemoryDisk::Data& data) : data_(data), users_(make_user_writer(data)) {}
+  explicit MemoryWriter(MemoryDisk::Data& data)
+      : data_(data), users_(make_user_writer(data)), reader_(make_reader(data)) {}
 
   BatchResult commit(std::span<const WriteSet> sets, std::span<const UserJob> jobs) override {
     const std::lock_guard lock(data_.mutex);
@@ -97,6 +98,15 @@ class MemoryWriter final : public ConvoStore {
       return all(sets, jobs, CommitStatus::unknown, outcome_unknown());
     }
     return result;
+  }
+
+  WriteResult transact(const Decide& decide) override {
+    const std::lock_guard lock(data_.mutex);
+    auto set = decide(*reader_, core::Fence(data_.fences + 1));
+    if (!set) return refused(CommitStatus::failed, set.error());
+    if (*set == nullptr) return {.status = CommitStatus::committed};
+    ++data_.fences;
+    return std::move(commit({*set, 1}, {}).sets.front());
   }
 
   Result<core::Fence> draw_fence() override {
@@ -184,6 +194,7 @@ class MemoryWriter final : public ConvoStore {
 
   MemoryDisk::Data& data_;
   std::unique_ptr<UserWriter> users_;
+  std::unique_ptr<Reader> reader_;
 };
 
 class MemoryStores final : public Stores {

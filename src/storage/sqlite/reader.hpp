@@ -6,6 +6,7 @@
 #include "storage/sqlite/database.hpp"
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -16,7 +17,10 @@ namespace catbird::storage::sqlite {
 /// several statements is one state.
 class SqliteReader final : public Reader {
  public:
-  explicit SqliteReader(std::unique_ptr<Database> database) : db_(std::move(database)) {}
+  explicit SqliteReader(std::unique_ptr<Database> database)
+      : owned_(std::move(database)), db_(owned_.get()) {}
+  /// On the writer's own connection: sees its open transaction. `writer` outlives this.
+  explicit SqliteReader(Database& writer) : db_(&writer) {}
 
   Result<Loaded> load(const core::ConvoId& convo) override;
   Result<Keys> load_keys(const core::ConvoId& convo, std::size_t max) override;
@@ -51,18 +55,24 @@ class SqliteReader final : public Reader {
                            std::vector<Place>& places);
   Result<std::uint64_t> position_at(RowHandle convo, std::uint64_t seq);
 
-  std::unique_ptr<Database> db_;
+  std::unique_ptr<Database> owned_;
+  Database* db_;
 };
 
-/// The scope of a read transaction. The snapshot is taken by the first statement after it.
+/// The scope of a read transaction. The snapshot is taken by the first statement after it. Inside
+/// the writer's open transaction there is nothing to begin, and nothing to end.
 class ReadScope {
  public:
-  explicit ReadScope(Database& database) : begun_(database.run("BEGIN")), rollback_(database) {}
+  explicit ReadScope(Database& database) {
+    if (sqlite3_get_autocommit(database.handle()) == 0) return;
+    begun_ = database.run("BEGIN");
+    rollback_.emplace(database);
+  }
   const Result<void>& begun() const { return begun_; }
 
  private:
-  Result<void> begun_;
-  Rollback rollback_;
+  Result<void> begun_{};
+  std::optional<Rollback> rollback_;
 };
 
 }  // namespace catbird::storage::sqlite

@@ -104,8 +104,7 @@ BatchResult SqliteWriter::commit(std::span<const WriteSet> sets, std::span<const
   }
   db_->clear_trouble();
   const Rollback rollback(*db_);
-  auto begun = db_->run("BEGIN IMMEDIATE");
-  if (begun) begun = read_next_position();
+  auto begun = begin();
   if (!begun) return all(sets, jobs, CommitStatus::failed, give_up(db_->trouble(), "begin"));
 
   // Savepoints copy every page they touch, and nearly every batch has nothing to take back: try
@@ -115,26 +114,63 @@ BatchResult SqliteWriter::commit(std::span<const WriteSet> sets, std::span<const
   if (tainted_ && db_->trouble() == Trouble::none) {
     careful_ = true;
     begun = db_->run("ROLLBACK");
-    if (begun) begun = db_->run("BEGIN IMMEDIATE");
-    if (begun) begun = read_next_position();
+    if (begun) begun = begin();
     if (!begun) return all(sets, jobs, CommitStatus::failed, give_up(db_->trouble(), "begin"));
     result = run_batch(sets, jobs);
   }
   if (db_->trouble() != Trouble::none) {
     return all(sets, jobs, CommitStatus::failed, give_up(db_->trouble(), "write"));
   }
+  if (auto ended = end_transaction()) return all(sets, jobs, ended->status, ended->error);
+  return result;
+}
+
+WriteResult SqliteWriter::transact(const Decide& decide) {
+  if (dead_) {
+    return refused(CommitStatus::failed, {Errc::storage_unavailable, "the store is dead"});
+  }
+  db_->clear_trouble();
+  const Rollback rollback(*db_);
+  if (!begin()) return refused(CommitStatus::failed, give_up(db_->trouble(), "begin"));
+  careful_ = false;  // whatever is refused ends the whole transaction
+  Result<const WriteSet*> set = nullptr;
+  if (auto fence = next_fence()) {
+    set = decide(reader_, *fence);
+  } else {
+    set = std::unexpected(fence.error());
+  }
+  if (db_->trouble() != Trouble::none) {
+    return refused(CommitStatus::failed, give_up(db_->trouble(), "decide"));
+  }
+  if (!set) return refused(CommitStatus::failed, set.error());
+  if (*set == nullptr) return {.status = CommitStatus::committed};
+  auto result = write_set(**set);
+  if (db_->trouble() != Trouble::none) {
+    return refused(CommitStatus::failed, give_up(db_->trouble(), "write"));
+  }
+  if (result.status != CommitStatus::committed) return result;
+  if (auto ended = end_transaction()) return *ended;
+  return result;
+}
+
+Result<void> SqliteWriter::begin() {
+  auto begun = db_->run("BEGIN IMMEDIATE");
+  return begun ? read_next_position() : begun;
+}
+
+std::optional<WriteResult> SqliteWriter::end_transaction() {
   if (auto done = db_->run("COMMIT"); !done) {
     // Out of space means the commit record is not in the WAL. After any other error it may be, and
     // a recovery would find it (reliability.md 0.2): only a new start tells.
     const int code = db_->last_code() & 0xff;
     if (code == SQLITE_FULL || code == SQLITE_BUSY) {
-      return all(sets, jobs, CommitStatus::failed, give_up(db_->trouble(), "commit"));
+      return refused(CommitStatus::failed, give_up(db_->trouble(), "commit"));
     }
-    return all(sets, jobs, CommitStatus::unknown, give_up(Trouble::fatal, "commit"));
+    return refused(CommitStatus::unknown, give_up(Trouble::fatal, "commit"));
   }
   ++counters_.commits;
   checkpoint_if_above(wal_bytes_max);
-  return result;
+  return std::nullopt;
 }
 
 BatchResult SqliteWriter::run_batch(std::span<const WriteSet> sets, std::span<const UserJob> jobs) {
@@ -240,13 +276,20 @@ Result<core::Fence> SqliteWriter::draw_fence() {
   const Rollback rollback(*db_);
   auto done = db_->run("BEGIN IMMEDIATE");
   if (!done) return std::unexpected(give_up(db_->trouble(), "begin"));
+  auto fence = next_fence();
+  if (fence) done = db_->run("COMMIT");
+  if (!fence || !done) return std::unexpected(give_up(db_->trouble(), "fence"));
+  return fence;
+}
+
+// Drawn for good when the open transaction commits.
+Result<core::Fence> SqliteWriter::next_fence() {
   auto text = read_meta(*db_, fence_key);
   if (!text) return std::unexpected(text.error());
   std::uint64_t fence = 0;
   std::from_chars(text->data(), text->data() + text->size(), fence);
-  done = write_meta(*db_, fence_key, std::to_string(++fence));
-  if (done) done = db_->run("COMMIT");
-  if (!done) return std::unexpected(give_up(db_->trouble(), "fence"));
+  auto done = write_meta(*db_, fence_key, std::to_string(++fence));
+  if (!done) return std::unexpected(done.error());
   return core::Fence(fence);
 }
 

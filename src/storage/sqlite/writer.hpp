@@ -3,11 +3,13 @@
 
 #include "storage/convo_store.hpp"
 #include "storage/sqlite/database.hpp"
+#include "storage/sqlite/reader.hpp"
 #include "storage/sqlite/user_writer.hpp"
 
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -20,6 +22,7 @@ class SqliteWriter final : public ConvoStore {
                std::function<void(std::string)> on_fatal);
 
   BatchResult commit(std::span<const WriteSet> sets, std::span<const UserJob> jobs) override;
+  WriteResult transact(const Decide& decide) override;
   Result<core::Fence> draw_fence() override;
   void idle() override;
 
@@ -32,6 +35,10 @@ class SqliteWriter final : public ConvoStore {
   Result<void> begin_one();
   Result<void> end_one(bool keep);
   Result<void> read_next_position();
+  Result<void> begin();
+  /// Nothing: durable. Else how the transaction ended and why.
+  std::optional<WriteResult> end_transaction();
+  Result<core::Fence> next_fence();
 
   /// The consequences of a trouble: an Error for everyone, and after a fatal one no commit ever.
   Error give_up(Trouble trouble, const char* when);
@@ -42,6 +49,7 @@ class SqliteWriter final : public ConvoStore {
   Counters& counters_;
   std::function<void(std::string)> on_fatal_;
   SqliteUserWriter users_;
+  SqliteReader reader_{*db_};  // inside the writer's transactions
   std::uint64_t next_position_ = 1;
   std::uint64_t page_bytes_ = 4096;
   std::uint64_t wal_pages_ = 0;       // as of the last commit

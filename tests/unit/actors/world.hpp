@@ -36,6 +36,9 @@ class ScriptedStore final : public storage::ConvoStore {
     next.pop_front();
     return answer(sets, jobs, real_);
   }
+  storage::WriteResult transact(const storage::Decide& decide) override {
+    return real_.transact(decide);
+  }
   Result<core::Fence> draw_fence() override {
     ++fences_drawn;
     if (!fence_fails) return real_.draw_fence();

@@ -49,6 +49,8 @@ export class Server {
       CATBIRD_DEV: "true",
       PLC_DIRECTORY_URL: directoryUrl,
       RUST_LOG: "info",
+      // `npm run test:direct` runs the suites that follow the flag a second time, with it off.
+      ENABLE_ACTOR_SYSTEM: process.env.CATBIRD_TEST_ACTORS ?? "true",
       ...Object.fromEntries(limits.map((name) => [`RATE_LIMIT_${name}`, "0"])),
       ...(process.env.ASAN_OPTIONS ? { ASAN_OPTIONS: process.env.ASAN_OPTIONS } : {}),
       ...extraEnvironment,
