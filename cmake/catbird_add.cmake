@@ -6,6 +6,9 @@ target_compile_options(catbird_options INTERFACE -Wall -Wextra -Wpedantic -Wshad
   -Wnon-virtual-dtor -Woverloaded-virtual -Wimplicit-fallthrough
   $<$<CXX_COMPILER_ID:Clang>:-Wthread-safety>
   $<$<CXX_COMPILER_ID:GNU>:-Wno-missing-field-initializers>)
+if(CATBIRD_MUTANTS)
+  target_compile_definitions(catbird_options INTERFACE CATBIRD_MUTANTS)
+endif()
 if(CATBIRD_SANITIZE)
   target_compile_options(catbird_options INTERFACE -fsanitize=${CATBIRD_SANITIZE} -fno-omit-frame-pointer
     -fno-sanitize-recover=all)

@@ -4,6 +4,7 @@
 #include "actors/conversation_actor.hpp"
 #include "actors/limits.hpp"
 #include "base/check.hpp"
+#include "base/mutant.hpp"
 #include "obs/log.hpp"
 
 #include <utility>
@@ -24,7 +25,10 @@ Error retry_error() {
 void ConversationActor::settle(std::uint64_t activation, storage::WriteResult result) {
   if (activation != activation_number_) return;  // of a life that is over
   CATBIRD_CHECK(!gate_.empty() && gate_.front().writes);
-  if (result.status != storage::CommitStatus::committed) {
+  const bool taken =
+      (mutant("fenced_taken_as_committed") && result.status == storage::CommitStatus::fenced) ||
+      (mutant("unknown_taken_as_committed") && result.status == storage::CommitStatus::unknown);
+  if (result.status != storage::CommitStatus::committed && !taken) {
     fail_activation(std::move(result));
     return;
   }
@@ -171,6 +175,10 @@ void ConversationActor::requeue(std::deque<Place> places) {
       continue;
     }
     count_in(letter);
+    if (mutant("requeue_reversed")) {
+      mailbox_.push_back(std::move(letter));
+      continue;
+    }
     mailbox_.push_front(std::move(letter));
   }
 }
@@ -180,7 +188,7 @@ void ConversationActor::end_activation() {
   ++activation_number_;
   writes_open_ = 0;
   roster_writes_open_ = 0;
-  head_ = core::Conversation(id_, {});
+  if (!mutant("no_reload_after_failure")) head_ = core::Conversation(id_, {});
   keys_ready_ = false;
   state_ = State::waiting;
 }

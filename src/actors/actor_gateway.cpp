@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "actors/actor_gateway.hpp"
 
+#include "base/mutant.hpp"
+
 #include <functional>
 #include <utility>
 
@@ -77,7 +79,9 @@ ActorGateway::ActorGateway(std::vector<Executor*> workers, Engine& engine) : eng
 }
 
 void ActorGateway::deliver(core::ConvoId convo, Letter letter) {
-  auto& worker = workers_[std::hash<std::string>{}(convo.value) % workers_.size()];
+  auto owner = std::hash<std::string>{}(convo.value);
+  if (mutant("two_activations")) owner = engine_.letters.load();
+  auto& worker = workers_[owner % workers_.size()];
   worker.own->post(
       [&registry = *worker.registry, convo = std::move(convo),
        letter = std::move(letter)]() mutable { registry.deliver(convo, std::move(letter)); });

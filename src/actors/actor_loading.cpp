@@ -3,6 +3,7 @@
 #include "actors/conversation_actor.hpp"
 #include "actors/limits.hpp"
 #include "base/check.hpp"
+#include "base/mutant.hpp"
 #include "core/limits.hpp"
 #include "obs/log.hpp"
 
@@ -57,7 +58,9 @@ void ConversationActor::loaded(std::uint64_t activation, Result<storage::Loaded>
     renew_fence();
     return;
   }
-  head_ = core::Conversation(id_, std::move(result->state));
+  if (!mutant("no_reload_after_failure") || !head_.exists()) {
+    head_ = core::Conversation(id_, std::move(result->state));
+  }
   row_ = result->row;
   seen_ = result->fence;
   version_ = result->version;

@@ -3,6 +3,7 @@
 
 #include "actors/limits.hpp"
 #include "base/check.hpp"
+#include "base/mutant.hpp"
 
 #include <chrono>
 #include <utility>
@@ -128,7 +129,8 @@ void CommitLane::write(Batch& batch) {
   std::vector<std::size_t> sent;  // index in batch.sets of each set that goes to the store
   std::vector<storage::WriteResult> results(batch.sets.size());
   for (std::size_t i = 0; i < batch.sets.size(); ++i) {
-    if (!batch.sets[i].activation->alive.load(std::memory_order_acquire)) {
+    if (!batch.sets[i].activation->alive.load(std::memory_order_acquire) &&
+        !mutant("dead_sets_written")) {
       results[i] = dropped();
       continue;
     }
@@ -189,7 +191,9 @@ void CommitLane::publish(std::span<const storage::WriteSet> sets,
   bool unsure = false;
   for (std::size_t i = 0; i < sets.size(); ++i) {
     if (results[i].status == storage::CommitStatus::unknown) unsure = true;
-    if (results[i].status != storage::CommitStatus::committed) continue;
+    if (results[i].status != storage::CommitStatus::committed && !mutant("publishes_undurable")) {
+      continue;
+    }
     auto position = results[i].first_position;
     for (const auto& event : sets[i].events) {
       if (const auto* row = std::get_if<core::RowAppended>(&event)) {
@@ -210,7 +214,7 @@ void CommitLane::publish(std::span<const storage::WriteSet> sets,
     }
   }
   if (!live.empty()) sink_.publish(std::move(live));
-  if (unsure) sink_.resync();
+  if (unsure && !mutant("resync_forgotten")) sink_.resync();
 }
 
 void CommitLane::settle(Batch& batch, std::vector<storage::WriteResult> sets,

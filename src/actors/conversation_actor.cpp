@@ -3,6 +3,7 @@
 
 #include "actors/limits.hpp"
 #include "base/check.hpp"
+#include "base/mutant.hpp"
 #include "core/limits.hpp"
 #include "obs/log.hpp"
 
@@ -90,7 +91,7 @@ bool ConversationActor::expired(Letter& letter) {
 
 bool ConversationActor::needs_keys(const Letter& letter) const {
   const auto* command = std::get_if<CommandLetter>(&letter.what);
-  return command != nullptr && !keys_ready_ && head_.exists() &&
+  return command != nullptr && !keys_ready_ && !mutant("key_window_lost") && head_.exists() &&
          core::Conversation::is_keyed(command->command);
 }
 
@@ -114,6 +115,7 @@ void ConversationActor::handle_command(Letter letter) {
     const auto& kept = std::get<CommandLetter>(place.letter.what).command;
     place.lookup =
         kept.key.has_value() || (core::Conversation::is_keyed(kept) && !head_.keys().complete());
+    if (mutant("key_not_looked_up")) place.lookup = false;
     place.answer = std::unexpected(decision.error());
   } else {
     place.answer = decision->outcome;
@@ -124,6 +126,10 @@ void ConversationActor::handle_command(Letter letter) {
   }
   // Decided on the head, which may not be stored yet: a 409 that names epoch 6 must not be seen
   // before epoch 6 is durable.
+  if (mutant("refusal_before_durable")) {
+    give(std::move(place));
+    return;
+  }
   gate_.push_back(std::move(place));
   open_gate();
 }
@@ -149,6 +155,7 @@ void ConversationActor::give_access(Letter& letter, Result<core::Access> access)
 }
 
 core::Access ConversationActor::durable_access(core::Access access) const {
+  if (mutant("read_from_head")) return access;
   access.last_seq = durable_seq_;
   access.epoch = durable_epoch_;
   access.until = std::min(access.until, durable_seq_);
@@ -180,6 +187,11 @@ void ConversationActor::submit(Place place, core::Decision decision) {
   seen_ = set.fence;
   version_ = core::Version(version_.value + 1);
 
+  if (mutant("reply_before_durable")) {
+    auto& command = std::get<CommandLetter>(place.letter.what);
+    command.reply(place.answer);
+    command.reply = [](const Result<core::Outcome>&) {};
+  }
   place.writes = true;
   place.last_seq = head_.last_seq();
   place.epoch = head_.epoch();

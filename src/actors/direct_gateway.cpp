@@ -3,6 +3,7 @@
 
 #include "actors/letter.hpp"
 #include "actors/limits.hpp"
+#include "base/mutant.hpp"
 #include "obs/log.hpp"
 
 #include <chrono>
@@ -113,6 +114,10 @@ Result<std::optional<storage::WriteSet>> DirectGateway::decide(Request& request,
     if (*known) head.keys().add(std::move(**known));
   }
   auto decision = head.decide(request.command, parts_.clock.now());
+  if (mutant("direct_reply_before_durable")) {
+    if (decision) request.reply(decision->outcome);
+    if (decision) request.reply = [](const Result<core::Outcome>&) {};
+  }
   if (!decision) {
     if (decision.error().code == Errc::epoch_mismatch) parts_.metrics.epoch_conflicts.add();
     request.outcome = std::unexpected(decision.error());

@@ -2,6 +2,7 @@
 #include "core/conversation.hpp"
 
 #include "base/check.hpp"
+#include "base/mutant.hpp"
 #include "core/limits.hpp"
 
 #include <algorithm>
@@ -37,11 +38,11 @@ std::vector<std::string> Conversation::keys_of(const Command& command) {
 }
 
 Result<Outcome> Conversation::answer_from(const KnownKey& known, const Command& command) {
-  if (known.key.front() == 'm' && known.tag != command.tag) {
+  if (known.key.front() == 'm' && known.tag != command.tag && !mutant("foreign_id_answers")) {
     return fail(Errc::conflict, "this msgId is already used in the conversation");
   }
   if (known.key.front() == 'r' && known.payload != command.key->payload &&
-      !std::holds_alternative<SendMessage>(command.what)) {
+      !std::holds_alternative<SendMessage>(command.what) && !mutant("payload_ignored")) {
     return fail(Errc::conflict, "this idempotencyKey was used with another request");
   }
   return known.outcome;
@@ -49,9 +50,13 @@ Result<Outcome> Conversation::answer_from(const KnownKey& known, const Command& 
 
 Result<Decision> Conversation::decide(const Command& command, Timestamp now) const {
   // Retries must win over membership and epoch: both may have moved since the first attempt.
+  if (const auto* send = std::get_if<SendMessage>(&command.what);
+      mutant("key_after_epoch") && send != nullptr && send->epoch != state_.epoch) {
+    return stale(send->epoch);
+  }
   for (const auto& key : keys_of(command)) {
     const auto* known = keys_.find(key);
-    if (known == nullptr) continue;
+    if (known == nullptr || mutant("retry_decided_again")) continue;
     auto answer = answer_from(*known, command);
     if (answer) return Decision{{}, std::move(*answer)};
     // A stranger must not learn that the conversation, and the id in it, exist (A6).
@@ -78,7 +83,7 @@ Result<Decision> Conversation::decide_send(const Command& command, const SendMes
   if (send.group_id != state_.group_id) {
     return fail(Errc::invalid_request, "the message belongs to another group");
   }
-  if (send.epoch != state_.epoch) return stale(send.epoch);
+  if (send.epoch != state_.epoch && !mutant("message_of_any_epoch")) return stale(send.epoch);
 
   const Seq seq(state_.last_seq.value + 1);
   const Timestamp at = blurred(now);
@@ -127,7 +132,8 @@ Result<Decision> Conversation::decide_read(const Command& command, const MarkRea
   Decision decision;
   decision.outcome = {
       .seq = std::max(target, member->read_seq), .epoch = state_.epoch, .at = now, .detail = {}};
-  if (target > member->read_seq) {
+  if (mutant("mark_moves_back")) decision.outcome.seq = target;
+  if (target > member->read_seq || mutant("mark_moves_back")) {
     decision.events.emplace_back(ReadMarked{command.caller.user, target});
   }
   return decision;
@@ -136,12 +142,13 @@ Result<Decision> Conversation::decide_read(const Command& command, const MarkRea
 Result<Access> Conversation::access(const Did& user) const {
   const auto* member = find(user);
   if (member == nullptr) return fail(Errc::not_member);
-  return Access{.active = member->active(),
-                .after = member->join_seq,
-                .until = member->left ? member->left->seq : state_.last_seq,
-                .last_seq = state_.last_seq,
-                .read_seq = member->read_seq,
-                .epoch = state_.epoch};
+  return Access{
+      .active = member->active(),
+      .after = member->join_seq,
+      .until = member->left && !mutant("departed_reads_on") ? member->left->seq : state_.last_seq,
+      .last_seq = state_.last_seq,
+      .read_seq = member->read_seq,
+      .epoch = state_.epoch};
 }
 
 std::unexpected<Error> Conversation::stale(Epoch client) const {
@@ -240,7 +247,7 @@ void Conversation::apply_one(const KeyPackagesConsumed&) {}
 
 void Conversation::apply_one(const ReadMarked& event) {
   auto& mark = at(event.user).read_seq;
-  mark = std::max(mark, event.seq);
+  mark = mutant("mark_moves_back") ? event.seq : std::max(mark, event.seq);
 }
 
 void Conversation::apply_one(const RequestRecorded& event) {

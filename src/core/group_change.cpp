@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // How a group changes: creation, adds, removals, departures and external commits. All of them end
 // in change_group(), the one home of the epoch rule (RFC 9420 §14, quality O1).
+#include "base/mutant.hpp"
 #include "core/conversation.hpp"
 #include "core/limits.hpp"
 #include "mls/verify.hpp"
@@ -101,6 +102,7 @@ Result<Decision> Conversation::decide_add(const Command& command, const AddMembe
   change.now = now;
   for (const auto& user : sorted_unique(add.users)) {
     if (find_active(user) == nullptr) {
+      if (mutant("readd_skipped") && find(user) != nullptr) continue;
       change.adds.push_back(user);
       continue;
     }
@@ -121,7 +123,7 @@ Result<Decision> Conversation::decide_remove(const Command& command, const Remov
                                              Timestamp now) const {
   const auto* caller = find_active(command.caller.user);
   if (caller == nullptr) return fail(Errc::not_member);
-  if (!caller->admin) return fail(Errc::not_admin);
+  if (!caller->admin && !mutant("anyone_removes")) return fail(Errc::not_admin);
   if (remove.users.empty()) return fail(Errc::invalid_request, "no target");
   Change change;
   change.command = &command;
@@ -177,7 +179,9 @@ Result<void> Conversation::check_parts(const GroupParts& parts) const {
     if (parts.commit->group_id != state_.group_id) {
       return fail(Errc::invalid_commit, "the commit belongs to another group");
     }
-    if (parts.commit->base != state_.epoch) return stale(parts.commit->base);
+    if (parts.commit->base != state_.epoch && !mutant("epoch_not_compared")) {
+      return stale(parts.commit->base);
+    }
   }
   const Epoch next(state_.epoch.value + (parts.commit ? 1 : 0));
   if (parts.group_info &&
@@ -203,6 +207,7 @@ Result<void> Conversation::check_welcome(const Change& change) const {
 }
 
 std::optional<Did> Conversation::heir(const std::vector<Did>& leaving) const {
+  if (mutant("last_admin_vanishes")) return std::nullopt;
   const Member* oldest = nullptr;
   for (const auto& member : state_.members) {
     if (!member.active() || holds(leaving, member.user)) continue;
@@ -226,15 +231,16 @@ Result<Decision> Conversation::change_group(const Change& change) const {
   decision.outcome = {.seq = parts.commit ? seq : Seq(0), .epoch = epoch, .at = at, .detail = {}};
   auto& events = decision.events;
   if (parts.commit) {
-    events.emplace_back(RowAppended{.seq = seq,
-                                    .epoch = epoch,
-                                    .kind = Kind::commit,
-                                    .id = commit_id(parts.commit->bytes),
-                                    .tag = command.tag,
-                                    .committer = command.caller.user,
-                                    .base = parts.commit->base,
-                                    .at = at,
-                                    .bytes = parts.commit->bytes});
+    events.emplace_back(
+        RowAppended{.seq = seq,
+                    .epoch = epoch,
+                    .kind = Kind::commit,
+                    .id = commit_id(parts.commit->bytes),
+                    .tag = command.tag,
+                    .committer = command.caller.user,
+                    .base = mutant("epoch_not_compared") ? state_.epoch : parts.commit->base,
+                    .at = at,
+                    .bytes = parts.commit->bytes});
   }
   for (const auto& user : change.adds) {
     events.emplace_back(MemberAdded{user, false, seq, change.now});

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "storage/rules.hpp"
 
+#include "base/mutant.hpp"
 #include "core/limits.hpp"
 
 #include <algorithm>
@@ -101,7 +102,8 @@ std::optional<std::size_t> choose_welcome(std::span<const WelcomePointer> pointe
   std::optional<std::size_t> shared;
   for (std::size_t i = pointers.size(); i-- > 0;) {
     const auto& pointer = pointers[i];
-    const bool own = default_device || pointer.device == device;
+    const bool own =
+        default_device || pointer.device == device || mutant("welcome_of_another_device");
     const bool live = pointer.pending && now.value - pointer.at.value < core::welcome_life_ms;
     if (own && live) return i;
     own_seen = own_seen || own;
@@ -122,7 +124,7 @@ std::vector<PackageChoice> choose_packages(std::span<const PackageState> package
     auto& found = devices[package.device];
     if (package.last_resort) {
       found.last_resort = i;  // the newest: its owner replaced the older ones
-    } else if (!package.reserved_at(now)) {
+    } else if (!package.reserved_at(now) || mutant("key_package_claimed_twice")) {
       if (!found.free) found.free = i;
     } else if (package.reserved_by == caller && !found.mine) {
       found.mine = i;
@@ -146,6 +148,7 @@ Timestamp reservation_end(Timestamp now, Timestamp not_after) {
 
 bool may_consume(const PackageState& package, const core::Did& user, Timestamp at) {
   if (package.last_resort) return package.not_after > at;
+  if (mutant("foreign_key_package_consumed")) return true;
   return package.reserved_at(at) && package.reserved_by == user;
 }
 

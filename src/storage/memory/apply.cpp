@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The events of a write set, on the tables in memory.
+#include "base/mutant.hpp"
 #include "core/key_window.hpp"
 #include "storage/memory/data.hpp"
 
@@ -78,7 +79,7 @@ class Applier {
     for (const auto& recipient : event.welcome.recipients) {
       for (auto& row : convo_.recipients) {
         if (!row.pointer.pending || row.user != recipient.user ||
-            row.pointer.device != recipient.device) {
+            row.pointer.device != recipient.device || mutant("welcome_not_superseded")) {
           continue;
         }
         journal_.save(row.pointer.pending);
@@ -119,7 +120,8 @@ class Applier {
   Result<void> apply_one(const core::ReadMarked& event) {
     auto* member = change(event.user);
     if (member == nullptr) return broken("read mark of a stranger");
-    member->read_seq = std::max(member->read_seq, event.seq);
+    member->read_seq =
+        mutant("mark_moves_back") ? event.seq : std::max(member->read_seq, event.seq);
     return {};
   }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "storage/reader.hpp"
 
+#include "base/mutant.hpp"
 #include "core/key_window.hpp"
 #include "storage/memory/data.hpp"
 
@@ -69,7 +70,8 @@ ConvoView view_of_convo(const core::ConvoId& id, const ConvoRow& convo, const Co
   const auto mine = query.tag ? query.tag(id) : core::SenderTag{};
   for (auto seq = std::max(me.read_seq, me.join_seq).value; seq < convo.rows.size(); ++seq) {
     const auto& row = convo.rows[seq].row;
-    if (row.kind == core::Kind::app && row.tag != mine) ++view.unread;
+    const bool own = row.tag == mine && !mutant("unread_drifts");
+    if (row.kind == core::Kind::app && !own) ++view.unread;
   }
   return view;
 }
@@ -223,6 +225,11 @@ class MemoryReader final : public Reader {
     }
     const auto chosen = choose_welcome(pointers, device.device, now);
     if (!chosen) return std::nullopt;
+    if (mutant("welcome_consumed_by_reading")) {
+      for (auto& one : data_.find(convo)->recipients) {
+        if (&one == recipients[*chosen]) one.pointer.pending = false;
+      }
+    }
     return WelcomeView{recipients[*chosen]->bytes, recipients[*chosen]->epoch};
   }
 

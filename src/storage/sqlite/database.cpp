@@ -2,6 +2,7 @@
 #include "storage/sqlite/database.hpp"
 
 #include "base/check.hpp"
+#include "base/mutant.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -113,7 +114,8 @@ Result<bool> Query::next() {
 
 Result<bool> Query::next_of(std::string_view table) {
   auto row = next();
-  if (row && *row && !sound(table)) return std::unexpected(db_.corrupt(table));
+  if (row && *row && !sound(table) && !mutant("checksum_ignored"))
+    return std::unexpected(db_.corrupt(table));
   return row;
 }
 

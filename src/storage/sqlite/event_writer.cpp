@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "storage/sqlite/event_writer.hpp"
 
+#include "base/mutant.hpp"
 #include "storage/sqlite/package_row.hpp"
 #include "storage/sqlite/recipient_row.hpp"
 
@@ -138,6 +139,7 @@ Result<void> EventWriter::supersede(const core::Recipient& recipient) {
   if (!rows) return std::unexpected(rows.error());
   for (const auto& row : *rows) {
     if (!row.pointer.pending || row.pointer.device != recipient.device) continue;
+    if (mutant("welcome_not_superseded")) continue;
     if (auto done = end_recipient(db_, row, "superseded"); !done) return done;
   }
   return {};

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "storage/sqlite/schema.hpp"
 
+#include "base/mutant.hpp"
 #include "storage/sqlite/migrations.hpp"
 
 #include <memory>
@@ -77,6 +78,9 @@ Result<void> make_durable(Database& database) {
     return std::unexpected(mode.error());
   }
   if (auto done = database.execute("PRAGMA synchronous=FULL"); !done) return done;
+  // NORMAL: the commit returns before the log is synced.
+  if (mutant("reply_before_fsync")) return database.execute("PRAGMA synchronous=NORMAL");
+  if (mutant("no_fsync")) return database.execute("PRAGMA synchronous=OFF");
   return check_durable(database);
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "storage/sqlite/writer.hpp"
 
+#include "base/mutant.hpp"
 #include "storage/rules.hpp"
 #include "storage/sqlite/convo_row.hpp"
 #include "storage/sqlite/event_writer.hpp"
@@ -47,6 +48,7 @@ BatchResult all(std::span<const WriteSet> sets, std::span<const UserJob> jobs, C
 }
 
 bool as_expected(const ConvoRow& row, const WriteSet& set) {
+  if (mutant("no_fence")) return true;
   return row.convo == set.convo && row.fence == set.seen && set.seen <= set.fence &&
          row.version == set.version && row.last_seq == set.last_seq && row.epoch == set.epoch;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "xrpc/streams/convo_feed.hpp"
 
+#include "base/mutant.hpp"
 #include "xrpc/shapes.hpp"
 
 #include <functional>
@@ -98,7 +99,7 @@ void ConvoFeed::began(const Result<std::uint64_t>& newest) {
       } else if (cursor_->position > *newest) {
         first += info_text("future-cursor");
       } else {
-        position_ = cursor_->position;
+        if (!mutant("stream_starts_from_now")) position_ = cursor_->position;
       }
     }
     waiting = claim_locked();
@@ -260,6 +261,7 @@ bool ConvoFeed::take_one(const realtime::LogEvent& event, std::string& out) {
       after_.insert_or_assign(change->convo.value, change->seq);
       return true;
     }
+    if (mutant("stream_outlives_membership")) return true;
     after_.erase(change->convo.value);
     if (!scope_.only) return true;
     out += info_text("removed");

@@ -1,0 +1,114 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Runs the planted bugs of tests/mutants/mutants.tsv against what must find them.
+
+--check: only compares the list with the mutant("...") calls in src/, both ways.
+--absent BINARY: only proves that a binary was built without them.
+"""
+
+import argparse
+import concurrent.futures
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+LIST = ROOT / "tests/mutants/mutants.tsv"
+HANG_SECONDS = 300  # A mutant that makes its finder hang is found, too.
+LINES_SHOWN = 160  # characters
+
+# Each must pass without a mutant. `{build}` is the build folder.
+FINDERS = {
+    "sim": ["{build}/tests/catbird-sim", "--seeds", "400"],
+    "unit_core": ["{build}/tests/catbird_test_unit_core", "--gtest_brief=1"],
+    "unit_actors": ["{build}/tests/catbird_test_unit_actors", "--gtest_brief=1"],
+    "unit_xrpc": ["{build}/tests/catbird_test_unit_xrpc", "--gtest_brief=1"],
+    "contract_storage": ["{build}/tests/catbird_test_contract_storage", "--gtest_brief=1"],
+    "crash": ["{build}/tests/catbird-crash", "--cuts", "200"],
+    "race": ["{build}/tests/catbird_test_unit_actors", "--gtest_brief=1"],
+}
+# The line that says what was found.
+TELLING = re.compile(r"seed \d+|: Failure|check failed|violation|^\[  FAILED")
+
+
+def mutants():
+    for line in LIST.read_text().splitlines():
+        if line and not line.startswith("#"):
+            name, finder, what = line.split("\t")
+            yield name, finder, what
+
+
+def check():
+    planted = set()
+    for path in (ROOT / "src").rglob("*.[ch]pp"):
+        planted |= set(re.findall(r'\bmutant\("(\w+)"\)', path.read_text()))
+    listed = [name for name, _, _ in mutants()]
+    problems = [f"{name}: listed twice" for name in set(listed) if listed.count(name) > 1]
+    problems += [f"{name}: in src/, not in {LIST.name}" for name in sorted(planted - set(listed))]
+    problems += [f"{name}: in {LIST.name}, not in src/" for name in sorted(set(listed) - planted)]
+    problems += [f"{name}: unknown finder {finder}" for name, finder, _ in mutants() if finder not in FINDERS]
+    for problem in problems:
+        print(problem)
+    return not problems
+
+
+def present(binary):
+    """The name of the switch is in every binary that has one, and in no other."""
+    return b"CATBIRD_MUTANT" in pathlib.Path(binary).read_bytes()
+
+
+def run(build, finder, mutant):
+    """(passed, the telling line)"""
+    command = [part.format(build=build) for part in FINDERS[finder]]
+    environment = {**os.environ, "CATBIRD_MUTANT": mutant}
+    try:
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, errors="replace",
+                              timeout=HANG_SECONDS, check=False)
+    except subprocess.TimeoutExpired:
+        return False, "it hangs"
+    if done.returncode == 0:
+        return True, ""
+    lines = (done.stdout + done.stderr).splitlines()
+    telling = [line.strip() for line in lines if TELLING.search(line)]
+    return False, (telling or lines or [f"exit {done.returncode}"])[0][:LINES_SHOWN]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true")
+    parser.add_argument("--absent", metavar="BINARY")
+    parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build/mutants")
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("names", nargs="*")
+    arguments = parser.parse_args()
+    if arguments.absent:
+        found = present(arguments.absent)
+        print(f"{arguments.absent} {'HOLDS planted bugs' if found else 'holds no planted bug'}")
+        return 1 if found else 0
+    if not check():
+        return 1
+    if arguments.check:
+        return 0
+    if not present(arguments.build / "tests/catbird_test_unit_core"):
+        print(f"{arguments.build} was built without planted bugs")
+        return 1
+    chosen = [m for m in mutants() if not arguments.names or m[0] in arguments.names]
+    with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
+        finders = sorted({finder for _, finder, _ in chosen})
+        for finder, (passed, line) in zip(finders, pool.map(lambda f: run(arguments.build, f, ""), finders)):
+            if not passed:
+                print(f"{finder} fails without any mutant: {line}")
+                return 1
+        found = 0
+        results = pool.map(lambda m: run(arguments.build, m[1], m[0]), chosen)
+        for (name, finder, what), (passed, line) in zip(chosen, results):
+            found += not passed
+            print(f"{'MISSED' if passed else 'found '}  {name:30} {finder:17} {line or what}", flush=True)
+    print(f"found {found} of {len(chosen)}")
+    return 0 if found == len(chosen) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
