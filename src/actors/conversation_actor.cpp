@@ -159,6 +159,8 @@ core::Access ConversationActor::durable_access(core::Access access) const {
   access.last_seq = durable_seq_;
   access.epoch = durable_epoch_;
   access.until = std::min(access.until, durable_seq_);
+  // The head's mark may not be stored yet; whoever needs it moves it again and waits for that.
+  if (writes_open_ > 0) access.read_seq = core::Seq(0);
   return access;
 }
 

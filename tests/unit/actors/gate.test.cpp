@@ -130,6 +130,25 @@ TEST(Reads, show_the_writes_that_are_durable_and_none_behind_them) {
   world.settle();
 }
 
+// getMessages leaves out moving a mark that is there already; one that is lost would be no mark.
+TEST(Reads, never_show_a_read_mark_that_is_not_stored) {
+  World world;
+  world.created({bob});
+  world.done(message(alice, "m1"));
+
+  const auto marked = world.ask(mark_read(bob, 1));
+  world.think();
+  const auto early = world.look(bob);
+  world.think();
+  EXPECT_FALSE(marked->yet());
+  EXPECT_EQ(early->value().read_seq, core::Seq(0));
+  world.settle();
+
+  const auto after = world.look(bob);
+  world.settle();
+  EXPECT_EQ(after->value().read_seq, core::Seq(1));
+}
+
 TEST(Reads, include_every_write_that_was_acknowledged) {
   World world;
   world.created({bob});
