@@ -82,10 +82,10 @@ Task<http::Response> handle_get_messages(Call call) {
     mark.what = core::MarkRead{rows->back().seq};
     auto marking = ask(call.services, input->convo, std::move(mark));
     auto marked = co_await marking;
-    // Removed in between: what was read before stays an answer.
-    if (!marked && marked.error().code != Errc::not_member) {
-      co_return error_response(marked.error());
-    }
+    // Removed in between, or no room for the mark: what was read stays an answer.
+    const bool harmless = marked || marked.error().code == Errc::not_member ||
+                          marked.error().code == Errc::storage_full;
+    if (!harmless) co_return error_response(marked.error());
   }
 
   JsonWriter json;
