@@ -38,8 +38,11 @@ export class Server {
   url;
   starts = 0;
 
-  constructor(directoryUrl, extraEnvironment = {}) {
-    this.folder = mkdtempSync(join(tmpdir(), "catbird-node-"));
+  wrapper = [];  // words before the binary's name: a command that becomes it
+
+  /** The data folder is made in `parent`. */
+  constructor(directoryUrl, extraEnvironment = {}, parent = tmpdir()) {
+    this.folder = mkdtempSync(join(parent, "catbird-node-"));
     this.environment = {
       PATH: process.env.PATH,
       HOME: this.folder,
@@ -58,7 +61,8 @@ export class Server {
   }
 
   async start() {
-    const child = spawn(serverBinary(), [], {
+    const [command, ...words] = [...this.wrapper, serverBinary()];
+    const child = spawn(command, words, {
       cwd: this.folder, env: this.environment, stdio: ["ignore", "pipe", "pipe"],
     });
     this.#child = child;
@@ -84,6 +88,15 @@ export class Server {
     this.#child.kill("SIGTERM");
     const how = await within(stopCeilingMs, "stop", this.#exited);
     if (how.code !== 0) throw new Error(`ended with ${JSON.stringify(how)}\n${this.tail()}`);
+  }
+
+  get pid() {
+    return this.#child.pid;
+  }
+
+  /** Resolves when it is gone by itself: { code, signal }. */
+  ended() {
+    return within(stopCeilingMs, "end", this.#exited);
   }
 
   async kill9() {

@@ -46,15 +46,20 @@ export class User extends Xrpc {
     return new User(this.world, this.owner, device);
   }
 
-  /** One answer, whatever it is. A 503 says: the same again with a fresh token. */
-  async call(method, input = {}) {
+  /** One try, whatever its answer is. */
+  tryOnce(method, input = {}) {
     const query = isQuery(method) ? `?${queryOf(input)}` : "";
     const init = isQuery(method) ? { method: "GET" } : {
       method: "POST", headers: { "content-type": "application/json" },
       body: typeof input === "string" || input instanceof Uint8Array ? input : JSON.stringify(input),
     };
+    return this.once(method, query, init);
+  }
+
+  /** One answer, whatever it is. A 503 says: the same again with a fresh token. */
+  async call(method, input = {}) {
     for (let tries = 1; ; tries += 1) {
-      const answer = await this.once(method, query, init);
+      const answer = await this.tryOnce(method, input);
       if (answer.status !== 503 || tries === triesMax) return answer;
       assert.ok(answer.retryAfter, "503 has Retry-After");
       await new Promise((resume) => setTimeout(resume, Math.min(Number(answer.retryAfter) * 1000, pauseMsMax)));

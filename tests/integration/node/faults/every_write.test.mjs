@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: MIT
+// The server is killed before each call that changes a file, one after the other: writes, syncs,
+// truncations, removals, renames. Whatever was answered is there after the next start, and what was
+// not is done exactly once by asking again.
+import assert from "node:assert/strict";
+import { randomInt } from "node:crypto";
+import { after, before, test } from "node:test";
+import { FaultServer, assertSound, full } from "../lib/fault_server.mjs";
+import { Reference } from "../lib/reference.mjs";
+
+const stride = full ? 1 : 12;  // the short form takes every so-manieth call, from a random one on
+const pointsMax = 20_000;      // against a loop that does not end
+const first = 1 + randomInt(stride);
+
+let template;
+before(async () => {
+  template = new FaultServer();
+  await template.start();
+  await template.stop();
+});
+after(() => template?.dispose());
+
+/** True if the server was killed meanwhile. */
+async function dies(action, server) {
+  try {
+    await action();
+    return false;
+  } catch (error) {
+    const broke = error instanceof TypeError || /it ended|ended with/.test(error.message);
+    if (!broke) throw error;
+    await server.assertKilled();
+    return true;
+  }
+}
+
+async function revive(server) {
+  server.heal();
+  await server.start();
+}
+
+test("killed at every call of the first start, the next start finishes it", async (t) => {
+  let points = 0;
+  for (let n = first; n < pointsMax; n += stride) {
+    const server = new FaultServer();
+    server.killAt(n);
+    const died = await dies(() => server.start(), server);
+    if (died) {
+      await revive(server);
+      await assertSound(server);
+      points += 1;
+    }
+    await server.dispose();
+    if (!died) break;
+  }
+  assert.ok(points > 5);
+  t.diagnostic(`${points} points of the first start`);
+});
+
+/** Everything with a kill at call n: false if the server made fewer calls than that. */
+async function interrupted(n, where) {
+  const server = new FaultServer({ template: template.folder });
+  try {
+    const reference = await made(server);
+    const users = reference.users(server);
+    server.killAt(n);
+    let died = await dies(() => server.start(), server);
+    if (died) {
+      where.start += 1;
+      await revive(server);
+    }
+    for (const index of reference.steps.keys()) {
+      if (!(await dies(() => reference.step(users, index), server))) continue;
+      died = true;
+      where.work += 1;
+      await revive(server);
+      await reference.step(users, index, true);
+    }
+    if (!died) {
+      died = await dies(() => server.stop(), server);
+      where.stop += died ? 1 : 0;
+      await revive(server);
+    }
+    await reference.check(server);
+    await assertSound(server);
+    return died;
+  } finally {
+    await server.dispose();
+  }
+}
+
+// The requests take longer to make than to answer.
+let reference;
+const made = async (server) => (reference ??= await Reference.make(server));
+
+test("killed at every call of the reference workload, nothing answered is lost", async (t) => {
+  const where = { start: 0, work: 0, stop: 0 };
+  for (let n = first; n < pointsMax; n += stride) {
+    const died = await interrupted(n, where).catch((error) => {
+      throw new Error(`killed at call ${n}: ${error.message}`, { cause: error });
+    });
+    if (!died) break;
+  }
+  const points = where.start + where.work + where.stop;
+  assert.ok(where.work > 10, JSON.stringify(where));
+  t.diagnostic(`${points} points: ${JSON.stringify(where)}`);
+});
