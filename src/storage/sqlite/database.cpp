@@ -3,8 +3,10 @@
 
 #include "base/check.hpp"
 #include "base/mutant.hpp"
+#include "obs/log.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cerrno>
 #include <utility>
 
@@ -248,12 +250,23 @@ Error Database::error(int code) {
   last_code_ = code;
   trouble_ = std::max(trouble_, trouble_of(code, sqlite3_system_errno(handle_)));
   const auto meaning = errc_of(code);
-  if (meaning == Errc::storage_corrupt && counters_ != nullptr) ++counters_->corrupt_rows;
+  if (meaning == Errc::storage_corrupt) note_damage("page");
   return {meaning, "sqlite: " + last_error()};
 }
 
+void Database::note_damage(std::string_view where) {
+  if (counters_ == nullptr) return;
+  // One damaged row is met by every read of it: a line for the 1st, 2nd, 4th, 8th … meeting, of
+  // all connections together, tells of it without filling the log.
+  const std::uint64_t times = ++counters_->corrupt_rows;
+  if (!std::has_single_bit(times)) return;
+  obs::log(obs::Level::error, "catbird_server::storage",
+           "stored data is damaged and was not served",
+           {{"where", std::string(where)}, {"times", std::to_string(times)}});
+}
+
 Error Database::corrupt(std::string_view table) {
-  if (counters_ != nullptr) ++counters_->corrupt_rows;
+  note_damage(table);
   return {Errc::storage_corrupt, "a stored row does not match its checksum: " + std::string(table)};
 }
 

@@ -105,6 +105,7 @@ class Database {
 
  private:
   Database(sqlite3* handle, Counters* counters) : handle_(handle), counters_(counters) {}
+  void note_damage(std::string_view where);
   Result<sqlite3_stmt*> prepare(const char* sql);
   Result<sqlite3_stmt*> bound(const char* sql, std::span<const Value> values);
 

@@ -9,6 +9,7 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <fstream>
 #include <iterator>
 
@@ -201,6 +202,28 @@ TEST_F(Sqlite, a_flipped_bit_in_any_table_is_noticed_and_never_served) {
   use("welcome body", [&](Reader& r, auto& id) { return r.welcome(id, phone, start); });
   use("info body", [](Reader& r, auto& id) { return r.group_info(id); });
   use("the detail", [](Reader& r, auto& id) { return r.load_keys(id, 9); });
+}
+
+TEST_F(Sqlite, damage_is_told_in_the_log_by_table_and_not_once_per_read) {
+  open();
+  Script convo("convo-identifier");
+  write(convo, convo.create({bob}));
+  write(convo, convo.message("m1", alice, "message body"));
+  stores_.reset();
+  flip("message body");
+  open();
+  auto connection = reader();
+  testing::internal::CaptureStdout();
+
+  for (int i = 0; i < 6; ++i) {
+    EXPECT_FALSE(connection->page({convo.id, core::Seq(0), core::Seq(9), 9, 0}));
+  }
+
+  const auto log = testing::internal::GetCapturedStdout();
+  EXPECT_EQ(std::ranges::count(log, '\n'), 3) << log;  // the 1st, 2nd and 4th time
+  EXPECT_THAT(log, HasSubstr(R"("where":"message","times":"4")"));
+  EXPECT_THAT(log, testing::Not(HasSubstr("identifier")));
+  EXPECT_THAT(log, testing::Not(HasSubstr("did:plc")));
 }
 
 TEST_F(Sqlite, every_changed_column_of_every_table_breaks_the_checksum) {
