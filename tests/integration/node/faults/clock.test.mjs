@@ -29,6 +29,9 @@ test("numbers, epochs and cursors do not follow the clock", async (t) => {
     }
     rows += 1;
     await convo.commitOnly(alice);
+    const [last] = await alice.rows(convo.id).then((all) => all.slice(-1));
+    const off = Date.parse(last.createdAt) - (Date.now() + server.clockOffsetMs);
+    assert.ok(Math.abs(off) < hourMs / 2, "the server's clock did move");
     await stream.until(rows);
   };
   await work();

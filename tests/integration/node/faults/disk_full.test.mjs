@@ -21,14 +21,17 @@ const messagesMax = 10_000;  // against a disk that never fills
 function smallDisk(t) {
   const folder = mkdtempSync(join(tmpdir(), "catbird-disk-"));
   const mounted = spawnSync("mount", ["-t", "tmpfs", "-o", `size=${diskMiB}m`, "none", folder]).status === 0;
-  t.after(() => {
-    if (mounted) spawnSync("umount", [folder]);
-    rmSync(folder, { recursive: true, force: true });
-  });
   t.diagnostic(mounted ? `a tmpfs of ${diskMiB} MiB` : "mounting is not permitted: writes fail with ENOSPC instead");
   const ballast = join(folder, "ballast");
   if (mounted) writeFileSync(ballast, Buffer.alloc(ballastMiB << 20));
-  return { folder, mounted, free: () => rmSync(ballast, { force: true }) };
+  return {
+    folder, mounted,
+    free: () => rmSync(ballast, { force: true }),
+    remove: () => {
+      if (mounted) spawnSync("umount", [folder]);
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
 }
 
 /** A message whose frame is as long as a client would make it. */
@@ -43,14 +46,18 @@ function bigMessage(convo) {
 test("a full disk refuses writes, serves reads and streams, and needs no restart when it is freed", async (t) => {
   const disk = smallDisk(t);
   const server = new FaultServer({ parent: disk.folder });
-  t.after(() => server.dispose());
+  let stream;
+  t.after(async () => {
+    await stream?.close();
+    await server.dispose();
+    disk.remove();
+  });
   await server.start();
   const { pid } = server;
   const [alice, bob] = [server.user("alice"), server.user("bob")];
   const convo = await Convo.create(alice, [bob]);
-  const stream = new EventStream(server, bob.identity, convo.id);
+  stream = new EventStream(server, bob.identity, convo.id);
   await stream.open();
-  t.after(() => stream.close());
   const acked = [];
   const sendUntil = async (status) => {
     for (let sent = 0; sent < messagesMax; sent += 1) {
@@ -63,7 +70,7 @@ test("a full disk refuses writes, serves reads and streams, and needs no restart
     throw new Error(`no ${status}`);
   };
   const reads = async () => {
-    const rows = await bob.rows(convo.id, 5);
+    const rows = await bob.rows(convo.id, 50);
     assert.deepEqual(rows.map(({ id, seq }) => ({ id, seq })), acked);
     assert.equal(await alice.epochOf(convo.id), 0);
     assert.equal((await alice.ok("getConvos")).conversations.length, 1);

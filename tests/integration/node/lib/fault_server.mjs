@@ -3,7 +3,8 @@
 // says, and its clock is moved. Users have development tokens, which cost nothing to make.
 import assert from "node:assert/strict";
 import { createHmac, randomBytes, randomUUID } from "node:crypto";
-import { closeSync, cpSync, existsSync, openSync, readSync, writeFileSync, writeSync } from "node:fs";
+import { closeSync, cpSync, existsSync, mkdtempSync, openSync, readSync, rmSync, writeFileSync, writeSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { runCommand } from "./command.mjs";
 import { serviceDid } from "./directory.mjs";
@@ -131,8 +132,9 @@ export class FaultServer extends Server {
 
 /** Fails unless every row of the database and its WAL is sound; `backup` verifies each. */
 export async function assertSound(server) {
-  const copy = join(server.folder, `check-${randomUUID()}.db`);
+  const folder = mkdtempSync(join(tmpdir(), "catbird-check-"));
   const { LD_PRELOAD, ...environment } = server.environment;
-  const { code, err } = await runCommand(["backup", copy], { cwd: server.folder, environment });
+  const { code, err } = await runCommand(["backup", join(folder, "copy.db")], { cwd: server.folder, environment });
+  rmSync(folder, { recursive: true });
   assert.equal(code, 0, err.join("\n"));
 }
