@@ -90,6 +90,29 @@ for (const [what, suffix, mask] of [["write of the log", "-wal", calls.write], [
   });
 }
 
+test("an error of any write or sync of the database itself, as the log is emptied at a stop, loses nothing", async (t) => {
+  let points = 0;
+  const step = Math.ceil(stride / 8);
+  for (let n = 1 + (first % step); n < pointsMax; n += step) {
+    const hit = await onServer(async (server, users) => {
+      for (const index of reference.steps.keys()) await reference.step(users, index);
+      server.failAt(n, errno.EIO, { suffix: "catbird.db", times: Infinity });
+      // The log keeps everything, so either end is an orderly one.
+      await server.stop().catch((error) => assert.match(error.message, /ended with \{"code":1,/));
+      const { counted } = server;
+      server.heal();
+      await server.start();
+      await reference.check(server);
+      await assertSound(server);
+      return counted >= n;
+    });
+    if (!hit) break;
+    points += 1;
+  }
+  assert.ok(points > 1);
+  t.diagnostic(`${points} points`);
+});
+
 /** All steps, with a disk that is full from the n-th write on, until it was told once. */
 const fullAt = (n, suffix) => onServer(async (server, users) => {
   server.failAt(n, errno.ENOSPC, { mask: calls.write, suffix, times: Infinity });
