@@ -183,7 +183,10 @@ int run(const Options& options) {
   while (tally.cuts < options.cuts && tally.failures < enough) {
     Seed(seed++, options.plant, folder, tally).run();
   }
-  fs::remove_all(folder);
+  const bool found = tally.failures > 0;
+  const bool keep = found && options.plant == Plant::none;
+  if (keep) fmt::print("the disk of the last failure is in {}\n", (folder / "cut").string());
+  if (!keep) fs::remove_all(folder);
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
   fmt::print("{} power cuts over seeds {} to {}: {} broken promises\n", tally.cuts, options.from,
              seed - 1, tally.failures);
@@ -192,7 +195,6 @@ int run(const Options& options) {
       " whole), {:.1f} s\n",
       tally.batches, tally.log_resets, tally.at_start, tally.in_flight, tally.in_flight_kept,
       took.count());
-  const bool found = tally.failures > 0;
   return found == (options.plant != Plant::none) ? 0 : 1;
 }
 

@@ -3,6 +3,7 @@
 
 #include "storage/sqlite/file.hpp"
 #include "storage/sqlite/file_lock.hpp"
+#include "storage/sqlite/log_check.hpp"
 #include "storage/sqlite/migrations.hpp"
 #include "storage/sqlite/reader.hpp"
 #include "storage/sqlite/schema.hpp"
@@ -19,12 +20,22 @@ Result<void> set_cache(Database& database, std::size_t kib) {
   return database.execute("PRAGMA cache_size=-" + std::to_string(kib));
 }
 
+/// What a crash left in the log goes into the database and away; see check_log. A reader, such as a
+/// backup, may be in the way: then it is the next checkpoint's.
+Result<void> empty_log(Database& database) {
+  auto done = database.ask("PRAGMA wal_checkpoint(TRUNCATE)");
+  if (!done) return std::unexpected(done.error());
+  return {};
+}
+
 Result<std::unique_ptr<Database>> open_writer(const SqliteOptions& options, Counters& counters) {
+  if (auto sound = check_log(options.path + "-wal"); !sound) return std::unexpected(sound.error());
   auto database = Database::open(options.path, Database::Mode::writer, &counters);
   if (!database) return database;
   auto& connection = **database;
   auto done = check_ownership(connection);
   if (done) done = make_durable(connection);
+  if (done) done = empty_log(connection);
   if (done) done = migrate(connection, migrations());
   if (done) done = ensure_meta(connection);
   if (done) done = set_cache(connection, options.writer_cache_kib);
