@@ -43,9 +43,10 @@ export class Identity {
   }
 }
 
-/** GET /did%3Aplc%3A… answers the document of a known user, else 404. */
+/** GET /did%3Aplc%3A… answers the document of a known user, else 404; or what a test makes of it. */
 export class Directory {
   #documents = new Map();
+  #served = new Map();
   #server;
   requests = 0;
 
@@ -69,6 +70,11 @@ export class Directory {
     return this.add(await Identity.create(name, keyType));
   }
 
+  /** From now on `answer` (request, response) answers for this DID. */
+  serve(did, answer) {
+    this.#served.set(did, answer);
+  }
+
   close() {
     this.#server.closeAllConnections();
     return new Promise((resolve) => this.#server.close(resolve));
@@ -77,6 +83,7 @@ export class Directory {
   #answer(request, response) {
     this.requests += 1;
     const did = decodeURIComponent(request.url.slice(1));
+    if (this.#served.has(did)) return this.#served.get(did)(request, response);
     const document = this.#documents.get(did);
     response.writeHead(document ? 200 : 404, { "content-type": "application/did+ld+json" });
     response.end(JSON.stringify(document ?? { message: `DID not registered: ${did}` }));
