@@ -56,12 +56,15 @@ class RequestParser final : public boost::beast::http::basic_parser<true> {
   void on_header_impl(ErrorCode& error) override;
   void on_body_init_impl(const boost::optional<std::uint64_t>& length, ErrorCode& error) override;
   std::size_t on_body_impl(View body, ErrorCode& error) override;
-  void on_chunk_header_impl(std::uint64_t, View, ErrorCode&) override {}
+  void on_chunk_header_impl(std::uint64_t size, View extensions, ErrorCode& error) override;
   std::size_t on_chunk_body_impl(std::uint64_t remain, View body, ErrorCode& error) override;
   void on_finish_impl(ErrorCode&) override {}
 
+  bool accepts_raw_header(std::string_view bytes);
+  void count_extra(std::size_t bytes, ErrorCode& error);
   void set_target(std::string_view target, ErrorCode& error);
   void check_host(std::string_view value, ErrorCode& error);
+  void check_length(std::string_view value, ErrorCode& error);
   void fail_with(Failure failure, ErrorCode& error);
   State explain(const ErrorCode& error);
 
@@ -71,6 +74,9 @@ class RequestParser final : public boost::beast::http::basic_parser<true> {
   std::string forwarded_for_;
   int minor_version_ = 1;
   int hosts_ = 0;
+  int lengths_ = 0;
+  std::size_t header_consumed_ = 0;  // of the header, by earlier calls of feed
+  std::size_t extra_bytes_ = 0;      // chunk extensions and trailers
   bool header_complete_ = false;
   bool wants_continue_ = false;
   bool explained_ = false;  // failure_ was set by us, not derived from Beast's code
