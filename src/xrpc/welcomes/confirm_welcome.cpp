@@ -23,6 +23,7 @@ Task<http::Response> handle_confirm_welcome(Call call) {
   auto asking = access(call.services, *convo, call.caller.user);
   auto seen = co_await asking;
   if (!seen) co_return error_response(seen.error());
+  if (!seen->active) co_return error_response(Error{Errc::not_member, {}, {}, 0});
   if (*success) {
     auto writing = write<bool>(
         call.services,

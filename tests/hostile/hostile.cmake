@@ -1,0 +1,3 @@
+# What is generated from tables for the hostile-input tests; the rest of them is in integration/node/hostile.
+catbird_add_test(hostile LABEL unit SOURCES hostile/access_matrix.test.cpp
+  DEPS catbird::xrpc)
