@@ -117,7 +117,9 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
     if (next_candidate_ == candidates_.size()) {
       return finish(fail(Errc::storage_unavailable, "no connection"));
     }
-    auto const address = asio::ip::make_address(candidates_[next_candidate_++].text());
+    const IpAddress& candidate = candidates_[next_candidate_++];
+    if (shared_->seams.connecting) shared_->seams.connecting(candidate, url_.port);
+    auto const address = asio::ip::make_address(candidate.text());
     stream_.emplace(io_, shared_->tls);
     stream_->next_layer().async_connect(tcp::endpoint(address, url_.port),
                                         [self = shared_from_this()](error_code error) {
@@ -268,7 +270,7 @@ std::unique_ptr<Fetcher> make_fetcher(asio::io_context& io, FetchSeams seams) {
 }
 
 std::unique_ptr<Fetcher> Fetcher::create(asio::io_context& io) {
-  return make_fetcher(io, FetchSeams{resolve_by_system, {}});
+  return make_fetcher(io, FetchSeams{resolve_by_system, {}, {}});
 }
 
 }  // namespace catbird::http

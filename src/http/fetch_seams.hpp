@@ -4,6 +4,7 @@
 #include "http/address.hpp"
 #include "http/fetch.hpp"
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -18,6 +19,8 @@ struct FetchSeams {
   std::function<std::vector<IpAddress>(const std::string& host)> resolve;
   /// PEM certificates trusted in place of the system store; empty: the system store.
   std::string trusted_pem;
+  /// Told each address just before the socket connects to it; may be empty. On the io_context.
+  std::function<void(const IpAddress& address, std::uint16_t port)> connecting;
 };
 
 /// getaddrinfo(3).

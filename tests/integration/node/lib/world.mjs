@@ -183,10 +183,11 @@ export class World {
   #secrets = new Set();
   refs = new Map();  // SHA-256 of a key package -> its KeyPackageRef, where a test noted it
 
-  static async start(environment = {}) {
+  static async start(environment = {}, wrapper = []) {
     const world = new World();
     world.directory = await Directory.start();
     world.server = new Server(world.directory.url, { RUST_LOG: "trace", ...environment });
+    world.server.wrapper = wrapper;
     await world.server.start();
     return world;
   }
