@@ -6,6 +6,8 @@
 #include "mls/verify.hpp"
 #include "xrpc/shapes.hpp"
 
+#include <simdjson.h>
+
 #include <algorithm>
 #include <set>
 #include <utility>
@@ -151,7 +153,11 @@ bool is_usable(const storage::KeyPackageFacts& facts, const core::Did& caller) {
 }  // namespace
 
 std::optional<CredentialName> credential_name(ByteView identity) {
-  auto parsed = address(text_of(identity));
+  // Bytes so far, unlike what came as JSON. As a name they are written into the lists of everybody
+  // in the conversation, which one device that is no UTF-8 would make unreadable.
+  const auto text = text_of(identity);
+  if (!simdjson::validate_utf8(text.data(), text.size())) return std::nullopt;
+  auto parsed = address(text);
   if (!parsed) return std::nullopt;
   return CredentialName{std::move(parsed->user), parsed->device.value_or(core::DeviceId())};
 }

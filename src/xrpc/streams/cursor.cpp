@@ -29,6 +29,8 @@ Result<StreamCursor> decode_cursor(std::string_view text) {
   if (error != std::errc() || stop != end || digits.size() < position_digits) {
     return fail(Errc::invalid_cursor);
   }
+  // Only a position that needs them has more digits: one place, one text.
+  if (digits.size() > position_digits && digits.front() == '0') return fail(Errc::invalid_cursor);
   return cursor;
 }
 

@@ -143,6 +143,16 @@ TEST(ParseParts, refuses_leaves_without_a_did) {
   EXPECT_EQ(refused({{"externalCommit", bytes(joins)}}, external), Errc::invalid_commit);
 }
 
+// A name is written into JSON for all members: one that is no UTF-8 would spoil it for all of them.
+TEST(ParseParts, refuses_a_joiner_whose_name_is_no_text) {
+  for (const std::string device : {"\xff", "caf\xc3", "\xed\xa0\x80"}) {
+    const auto joins = catbird::testing::make_external_commit(
+        signer(), {.at = at, .identity = bob + "#" + device});
+
+    EXPECT_EQ(refused({{"externalCommit", bytes(joins)}}, external), Errc::invalid_commit);
+  }
+}
+
 TEST(ParseParts, takes_no_commit_where_the_method_has_none) {
   const auto message =
       catbird::testing::make_private_message(at, mls::ContentType::commit, Bytes{1});

@@ -104,6 +104,12 @@ TEST(CheckUpload, refuses_broken_signatures) {
   EXPECT_EQ(refused(item_of(bytes)), Errc::invalid_key_package);
 }
 
+TEST(CheckUpload, refuses_a_device_that_is_no_text) {
+  const auto made = make_key_package(signer(), alice + "#\xff");
+
+  EXPECT_EQ(refused(item_of(made.bare)), Errc::invalid_key_package);
+}
+
 TEST(CheckUpload, refuses_another_suite_than_the_one_inside) {
   const auto bare = make_key_package(signer(), alice).bare;
   auto other = item_of(bare);
