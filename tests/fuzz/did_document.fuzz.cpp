@@ -4,6 +4,7 @@
 #include "auth/did.hpp"
 #include "auth/multikey.hpp"
 #include "base/check.hpp"
+#include "fuzz/allocation.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -12,6 +13,12 @@
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace catbird;
   const std::string_view input = text_of({data, size});
+  {
+    const testing::HeapWatch heap;
+    (void)auth::key_of_document(input, "did:plc:aaaaaaaaaaaaaaaaaaaaaaaa");
+    (void)auth::from_multikey(input);
+    heap.check_at_most(16 * size + 4096);
+  }
   const auto key = auth::key_of_document(input, "did:plc:aaaaaaaaaaaaaaaaaaaaaaaa");
   CATBIRD_CHECK(!key || *key != nullptr);
   if (key) CATBIRD_CHECK(!(*key)->verify("text", Bytes(64, 1)));

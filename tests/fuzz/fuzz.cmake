@@ -31,8 +31,14 @@ endfunction()
 
 add_custom_target(catbird_fuzzers)
 
+# The server on a memory disk and on one thread, and what must hold of it.
+add_library(catbird_fuzz_node STATIC fuzz/node.cpp fuzz/invariants.cpp fuzz/requests.cpp)
+target_include_directories(catbird_fuzz_node PUBLIC ${fuzz_here}/..)
+target_link_libraries(catbird_fuzz_node PRIVATE catbird_options
+  PUBLIC catbird::xrpc catbird::storage_memory catbird::test_mls)
+
 add_executable(catbird_fuzz_seeds ${fuzz_here}/seeds.cpp)
-target_link_libraries(catbird_fuzz_seeds PRIVATE catbird_options catbird::test_mls)
+target_link_libraries(catbird_fuzz_seeds PRIVATE catbird_options catbird_fuzz_node)
 add_dependencies(catbird_fuzzers catbird_fuzz_seeds)
 add_test(NAME fuzz.seeds COMMAND catbird_fuzz_seeds ${fuzz_work}/seeds)
 set_tests_properties(fuzz.seeds PROPERTIES LABELS fuzz FIXTURES_SETUP fuzz_seeds)
@@ -49,9 +55,12 @@ endforeach()
 catbird_add_fuzzer(token_signed SOURCES support/auth_signer.cpp DEPS catbird::auth
   ARGS -dict=${fuzz_here}/token.dict)
 catbird_add_fuzzer(encodings DEPS catbird::base)
+catbird_add_fuzzer(query DEPS catbird::xrpc)
 catbird_add_fuzzer(config SOURCES ${PROJECT_SOURCE_DIR}/src/app/config.cpp
   DEPS catbird::auth catbird::http
   ARGS -dict=${fuzz_here}/config.dict)
+catbird_add_fuzzer(requests DEPS catbird_fuzz_node ARGS -max_len=16384 -dict=${fuzz_here}/requests.dict)
+catbird_add_fuzzer(api_calls DEPS catbird_fuzz_node ARGS -max_len=512)
 
 # Passes only if the fuzzer finds the planted bug and AddressSanitizer names it.
 add_executable(catbird_fuzz_canary ${fuzz_here}/canary.fuzz.cpp)

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "fuzz/requests.hpp"
 #include "support/mls_samples.hpp"
 
 #include <cstdio>
@@ -38,6 +39,19 @@ void write(const std::filesystem::path& folder, std::size_t number, const Bytes&
   if (!file.flush()) throw std::runtime_error("cannot write " + folder.string());
 }
 
+/// A seed that is refused early would teach the fuzzer little.
+bool is_accepted(const catbird::fuzz::SampleRequest& sample) {
+  catbird::storage::MemoryDisk disk;
+  catbird::fuzz::make_base(disk);
+  catbird::fuzz::Node node(disk);
+  const auto bytes = sample.encoded();
+  const auto response = catbird::fuzz::send(node, *catbird::fuzz::decode_request(bytes));
+  if (response.status == 200) return true;
+  const std::string method(sample.method);
+  std::fprintf(stderr, "a %s is refused: %s\n", method.c_str(), response.body.c_str());
+  return false;
+}
+
 }  // namespace
 
 /// Writes the seed corpus of each fuzzer into a folder of the directory given.
@@ -52,6 +66,10 @@ int main(int argc, char** argv) {
     write(root / fuzzer_of(sample.kind), ++number, sample.bytes);
     if (sample.kind != Kind::message) continue;
     write(root / "padding", number, catbird::testing::pad(sample.bytes));
+  }
+  for (const auto& sample : catbird::fuzz::sample_requests()) {
+    if (!is_accepted(sample)) return 1;
+    write(root / "requests", ++number, sample.encoded());
   }
   return 0;
 }

@@ -2,6 +2,7 @@
 #include "auth/jwt.hpp"
 #include "base/bytes.hpp"
 #include "base/check.hpp"
+#include "fuzz/allocation.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -13,6 +14,12 @@ using namespace catbird;
 
 /// A token that is read must be the only spelling of its parts, and hold what decisions need.
 void check(const std::string& text) {
+  {
+    // A JSON document costs its text several times over; so much is the parser's least.
+    const testing::HeapWatch heap;
+    (void)auth::parse_token(text);
+    heap.check_at_most(16 * text.size() + 4096);
+  }
   const auto token = auth::parse_token(text);
   if (!token) {
     CATBIRD_CHECK(token.error().code == Errc::unauthenticated);

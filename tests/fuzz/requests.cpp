@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: MIT
+#include "fuzz/requests.hpp"
+
+#include "base/check.hpp"
+#include "support/mls_writer.hpp"
+#include "xrpc/endpoint.hpp"
+
+#include <algorithm>
+#include <initializer_list>
+#include <utility>
+
+namespace catbird::fuzz {
+
+namespace {
+
+using namespace testing;
+
+constexpr auto known = std::to_array<Method>({{"createConvo", true},
+                                              {"addMembers", true},
+                                              {"removeMember", true},
+                                              {"leaveConvo", true},
+                                              {"processExternalCommit", true},
+                                              {"updateGroupInfo", true},
+                                              {"getGroupInfo", false},
+                                              {"getConvos", false},
+                                              {"getEpoch", false},
+                                              {"getCommits", false},
+                                              {"sendMessage", true},
+                                              {"getMessages", false},
+                                              {"updateCursor", true},
+                                              {"getWelcome", false},
+                                              {"confirmWelcome", true},
+                                              {"publishKeyPackage", true},
+                                              {"publishKeyPackages", true},
+                                              {"getKeyPackages", false},
+                                              {"getKeyPackageStats", false},
+                                              {"streamConvoEvents", false}});
+
+enum Who : std::size_t { alice, bob, carol, dave, erin };
+
+constexpr std::string_view suite = "MLS_128_DHKEMX25519_AES128GCM_SHA256_Ed25519";
+const Bytes group(8, 0xaa);
+const std::string convo = R"("convoId":"aaaaaaaaaaaaaaaa")";
+
+std::string quoted(std::string_view text) { return "\"" + std::string(text) + "\""; }
+std::string member(std::string_view name, const Bytes& bytes) {
+  return quoted(name) + ":" + quoted(to_base64(bytes));
+}
+std::string member(std::string_view name, std::string_view text) {
+  return quoted(name) + ":" + quoted(text);
+}
+std::string object(std::initializer_list<std::string> members) {
+  std::string text;
+  for (const auto& one : members) text += (text.empty() ? "{" : ",") + one;
+  return text + "}";
+}
+
+const Signer& signer_of(Who who) {
+  static const std::vector<Signer> signers{
+      {1, "alice"}, {1, "bob"}, {1, "carol"}, {1, "dave"}, {1, "erin"}};
+  return signers[who];
+}
+MadeKeyPackage package_of(Who who, std::uint64_t serial, bool last_resort = false) {
+  return make_key_package(signer_of(who), callers[who],
+                          {.last_resort = last_resort, .serial = serial});
+}
+std::string upload(const MadeKeyPackage& package) {
+  return object({member("keyPackage", package.bare), member("cipherSuite", suite),
+                 member("expires", "2023-12-24T00:00:00Z")});
+}
+std::string hidden_commit(std::uint64_t epoch) {
+  return member("commit", make_private_message({group, epoch}, mls::ContentType::commit,
+                                               Bytes(40, static_cast<std::uint8_t>(epoch))));
+}
+std::string group_info(std::uint64_t epoch) {
+  return member("groupInfo", make_group_info(signer_of(alice), {.at = {group, epoch}}));
+}
+std::string message(std::uint64_t epoch, std::string_view id) {
+  const auto bytes =
+      make_private_message({group, epoch}, mls::ContentType::application, Bytes(60, 7));
+  return object({convo, member("msgId", id), member("ciphertext", pad(bytes)),
+                 "\"epoch\":" + std::to_string(epoch), "\"paddedSize\":512"});
+}
+
+std::vector<SampleRequest> base_requests() {
+  const auto erins = package_of(erin, 0);
+  return {
+      {"publishKeyPackage", bob, upload(package_of(bob, 0))},
+      {"publishKeyPackage", bob, upload(package_of(bob, 1))},
+      {"publishKeyPackage", bob, upload(package_of(bob, 2, true))},
+      {"publishKeyPackage", erin, upload(erins)},
+      {"createConvo", alice,
+       object({R"("groupId":"AAAAAAAAAAAAAAAA")", member("cipherSuite", suite),
+               R"("initialMembers":["did:web:bob.example","did:web:dave.example"])",
+               R"("metadata":{"name":"first"})", member("idempotencyKey", "create")})},
+      {"sendMessage", alice, message(0, "01JDB4H5T6Q7W8E9R0T1Y2V3M1")},
+      {"sendMessage", bob, message(0, "7b6f8c1e-4a7f-4a0b-9d3c-2f6f6f1b2c3d")},
+      {"addMembers", alice, object({convo, R"("didList":[])", hidden_commit(0)})},
+      {"getKeyPackages", alice, "dids=did%3Aweb%3Aerin.example&dids=did%3Aweb%3Abob.example"},
+      {"addMembers", alice,
+       object({convo, R"("didList":["did:web:erin.example"])", hidden_commit(1),
+               member("welcomeMessage", make_welcome(1, std::vector<Bytes>{erins.ref}))})},
+      {"leaveConvo", dave, object({convo, hidden_commit(2)})},
+      {"updateGroupInfo", alice, object({convo, group_info(3), "\"epoch\":3"})},
+      {"sendMessage", alice, message(3, "01JDB4H5T6Q7W8E9R0T1Y2V3M2")},
+  };
+}
+
+std::vector<SampleRequest> commits() {
+  const auto carols = package_of(carol, 1);
+  const auto bobs = package_of(bob, 0);  // reserved to alice
+  const auto add = make_public_commit(signer_of(alice), {.at = {group, 3}, .adds = {carols.bare}});
+  const auto rejoin = make_external_commit(
+      signer_of(bob), {.at = {group, 3}, .identity = std::string(callers[bob])});
+  return {
+      {"addMembers", alice,
+       object({convo, R"("didList":["did:web:carol.example"])", member("commit", add),
+               member("welcomeMessage", make_welcome(1, std::vector{bobs.ref, carols.ref})),
+               R"("keyPackageHashes":[{"did":"did:web:bob.example","hash":")" + to_hex(bobs.ref) +
+                   "\"}]",
+               group_info(4), member("idempotencyKey", "one")})},
+      {"addMembers", alice, object({convo, R"("didList":[])", hidden_commit(3)})},
+      {"removeMember", alice,
+       object({convo, member("targetDid", callers[erin]), hidden_commit(3),
+               member("idempotencyKey", "two")})},
+      {"leaveConvo", bob, object({convo, hidden_commit(3)})},
+      {"processExternalCommit", bob,
+       object({convo, member("externalCommit", rejoin), group_info(4)})},
+  };
+}
+
+std::vector<SampleRequest> reads() {
+  const std::string here = "convoId=aaaaaaaaaaaaaaaa";
+  return {
+      {"getGroupInfo", bob, here},
+      {"getConvos", bob, ""},
+      {"getConvos", alice, "limit=1&cursor=YWE"},
+      {"getEpoch", alice, here},
+      {"getCommits", alice, here + "&fromEpoch=0&toEpoch=3"},
+      {"getMessages", bob, here + "&limit=2&sinceSeq=1"},
+      {"getMessages", dave, here + "&sinceMessage=01JDB4H5T6Q7W8E9R0T1Y2V3M1"},
+      {"getWelcome", erin, here + "&deviceId=desk"},
+      {"getKeyPackages", alice,
+       "dids=did%3Aweb%3Abob.example%23phone&dids[]=did%3Aweb%3Aerin.example&cipherSuite=" +
+           std::string(suite)},
+      {"getKeyPackageStats", bob, "did=did%3Aweb%3Abob.example&cipherSuite=" + std::string(suite)},
+      {"streamConvoEvents", alice, here + "&cursor=memory-1-0000000000000001"},
+      {"streamConvoEvents", erin, "cursor=memory-1-0000000000000000"},
+      {"streamConvoEvents", bob, "cursor=memory-2-0000000000000003"},
+  };
+}
+
+}  // namespace
+
+std::span<const Method> methods() { return known; }
+
+std::optional<Request> decode_request(ByteView input) {
+  if (input.size() < 2) return std::nullopt;
+  return Request{.method = &known[input[0] % known.size()],
+                 .caller = callers[input[1] % 128 % callers.size()],
+                 .actors = input[1] < 128,
+                 .text = text_of(input.subspan(2))};
+}
+
+http::Response send(Node& node, const Request& request) {
+  const auto& method = *request.method;
+  if (method.is_post) return node.post(method.name, request.text, request.caller);
+  return node.get(std::string(method.name) + "?" + std::string(request.text), request.caller);
+}
+
+Bytes SampleRequest::encoded() const {
+  const auto found = std::ranges::find(known, method, &Method::name);
+  CATBIRD_CHECK(found != known.end());
+  Bytes bytes{static_cast<std::uint8_t>(found - known.begin()), static_cast<std::uint8_t>(caller)};
+  bytes.insert(bytes.end(), text.begin(), text.end());
+  return bytes;
+}
+
+void make_base(storage::MemoryDisk& disk) {
+  CATBIRD_CHECK(std::size(known) == xrpc::endpoints().size());
+  Node node(disk);
+  for (const auto& sample : base_requests()) {
+    const auto bytes = sample.encoded();
+    CATBIRD_CHECK(send(node, *decode_request(bytes)).status == 200);
+  }
+  check_store(node);
+}
+
+std::vector<SampleRequest> sample_requests() {
+  std::vector<SampleRequest> all{
+      {"createConvo", alice,
+       object({R"("groupId":"bbbbbbbb")", member("cipherSuite", suite),
+               R"("initialMembers":["did:web:bob.example#phone"])", R"("currentEpoch":1)",
+               member("welcomeMessage",
+                      make_welcome(1, std::vector<Bytes>{package_of(bob, 0).ref}))})},
+      {"updateGroupInfo", erin, object({convo, group_info(3)})},
+      {"sendMessage", erin, message(3, "01JDB4H5T6Q7W8E9R0T1Y2V3M9")},
+      {"updateCursor", bob, object({convo, R"("cursor":"3")"})},
+      {"updateCursor", erin, object({convo, R"("cursor":"01JDB4H5T6Q7W8E9R0T1Y2V3M2")"})},
+      {"confirmWelcome", erin, object({convo, R"("success":true)", R"("deviceId":"desk")"})},
+      {"publishKeyPackage", carol, upload(package_of(carol, 5))},
+      {"publishKeyPackages", bob,
+       R"({"deviceId":"phone","keyPackages":[)" + upload(package_of(bob, 8)) + "," +
+           upload(package_of(bob, 9)) + "]}"}};
+  for (auto& one : commits()) all.push_back(std::move(one));
+  for (auto& one : reads()) all.push_back(std::move(one));
+  return all;
+}
+
+}  // namespace catbird::fuzz
