@@ -18,9 +18,9 @@ inline constexpr std::size_t claim_dids_max = 100;               // lexicon getK
 inline constexpr std::size_t key_packages_batch_max = 100;       // lexicon publishKeyPackages
 inline constexpr std::size_t key_package_bytes_max = 48 * 1024;  // 65,536 base64 characters
 inline constexpr std::size_t key_packages_per_device_max = 200;
-inline constexpr std::size_t key_packages_low = 5;      // stats: needsReplenish below this
-inline constexpr std::size_t name_bytes_max = 128 * 4;  // lexicon: 128 graphemes at most
-inline constexpr std::size_t group_id_bytes_max = 64;   // lexicon: 128 hex characters
+inline constexpr std::size_t key_packages_low = 5;     // stats: needsReplenish below this
+inline constexpr std::size_t name_bytes_max = 128;     // lexicon metadata.name: bytes of UTF-8
+inline constexpr std::size_t group_id_bytes_max = 64;  // lexicon: 128 hex characters
 inline constexpr std::size_t request_key_bytes_max = 128;
 /// Newest keys kept with an activation; older ones are found in the store (DECISIONS 1).
 inline constexpr std::size_t key_window_max = 1024;

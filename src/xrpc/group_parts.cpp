@@ -125,6 +125,9 @@ Result<void> read_hashes(const Fields& fields, ParsedParts& parsed) {
   if (!entries) return std::unexpected(entries.error());
   if (entries->size() > core::members_max) return fail(Errc::too_many_members);
   for (const auto& entry : *entries) {
+    auto owner = entry.text("did");
+    if (!owner) return std::unexpected(owner.error());
+    if (auto known = address(*owner); !known) return std::unexpected(known.error());
     auto text = entry.text("hash");
     if (!text) return std::unexpected(text.error());
     auto hash = from_hex(*text);

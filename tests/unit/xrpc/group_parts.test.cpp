@@ -195,12 +195,18 @@ TEST(ParseParts, refuses_blobs_beyond_the_limit) {
 
 TEST(ParseParts, reads_named_hashes) {
   const auto parsed =
-      parse({{"keyPackageHashes", {{{"did", alice}, {"hash", "0aFF"}}, {{"hash", "01"}}}}});
+      parse({{"keyPackageHashes",
+              {{{"did", alice}, {"hash", "0aFF"}}, {{"did", alice}, {"hash", "01"}}}}});
 
   ASSERT_TRUE(parsed.has_value());
   EXPECT_EQ(parsed->named_hashes, (std::vector<Bytes>{{0x0a, 0xff}, {0x01}}));
-  EXPECT_EQ(refused({{"keyPackageHashes", {{{"hash", "xy"}}}}}), Errc::invalid_request);
-  EXPECT_EQ(refused({{"keyPackageHashes", {{{"hash", ""}}}}}), Errc::invalid_request);
+  EXPECT_EQ(refused({{"keyPackageHashes", {{{"did", alice}, {"hash", "xy"}}}}}),
+            Errc::invalid_request);
+  EXPECT_EQ(refused({{"keyPackageHashes", {{{"did", alice}, {"hash", ""}}}}}),
+            Errc::invalid_request);
+  EXPECT_EQ(refused({{"keyPackageHashes", {{{"hash", "01"}}}}}), Errc::invalid_request);
+  EXPECT_EQ(refused({{"keyPackageHashes", {{{"did", "alice"}, {"hash", "01"}}}}}),
+            Errc::invalid_did);
   EXPECT_EQ(refused({{"keyPackageHashes", {{{"did", alice}}}}}), Errc::invalid_request);
 }
 

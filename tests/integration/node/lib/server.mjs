@@ -110,6 +110,10 @@ export class Server {
     rmSync(this.folder, { recursive: true, force: true });
   }
 
+  get pid() {
+    return this.#child.pid;
+  }
+
   tail() {
     return this.#tail.join("\n");
   }
