@@ -57,6 +57,10 @@ class EarlyStore final : public storage::ConvoStore {
     promiser_.promise();
     return real_.commit(sets, jobs);
   }
+  storage::WriteResult transact(const storage::Decide& decide) override {
+    promiser_.promise();
+    return real_.transact(decide);
+  }
   Result<core::Fence> draw_fence() override { return real_.draw_fence(); }
   void idle() override { real_.idle(); }
 
