@@ -92,6 +92,7 @@ void Connection::close() {
   state_ = State::closed;
   deadline_ = Worker::Clock::time_point::max();
   release_body();
+  charge_unsent(0);
   if (auto stream = std::exchange(stream_, nullptr)) stream->cancel();
   error_code ignored;
   socket_.close(ignored);

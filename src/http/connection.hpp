@@ -62,6 +62,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool write_answer(Response response);
   void refuse(const Response& response);
   bool flush();
+  bool charge_unsent(std::size_t bytes);
   void wait_writable();
   void on_answer();
   void on_chunk();
@@ -96,6 +97,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::string out_;   // head, and a small body or chunk
   std::string body_;  // a large body, written without copying it
   std::size_t sent_ = 0;
+  std::size_t unsent_charged_ = 0;
   std::optional<Response> answer_;
   std::shared_ptr<BodySource> stream_;
   std::optional<BodySource::Chunk> chunk_;

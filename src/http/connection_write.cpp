@@ -140,6 +140,10 @@ bool Connection::flush() {
     error_code error;
     std::size_t const count = socket_.write_some(parts, error);
     if (error == boost::asio::error::would_block) {
+      if (!charge_unsent(out_.size() + body_.size() - sent_)) {
+        close();
+        return false;
+      }
       state_ = State::writing;
       set_deadline(worker_.state().limits.write_deadline);
       wait_writable();
@@ -151,7 +155,17 @@ bool Connection::flush() {
     }
     sent_ += count;
   }
+  charge_unsent(0);
   return true;
+}
+
+/// Answers that wait for their readers share one budget, or 10,000 pages nobody reads would be
+/// 80 GB. False for the one that goes beyond it: that client asks again.
+bool Connection::charge_unsent(std::size_t bytes) {
+  auto& total = worker_.state().unsent_bytes;
+  total += bytes - unsent_charged_;
+  unsent_charged_ = bytes;
+  return bytes == 0 || total.load() <= worker_.state().limits.unsent_bytes_total_max;
 }
 
 void Connection::wait_writable() {

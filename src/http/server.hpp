@@ -19,7 +19,8 @@ namespace catbird::http {
 struct ServerLimits {
   std::size_t header_bytes_max = 16 * 1024;
   std::size_t body_bytes_max = 16 * 1024 * 1024;
-  std::size_t body_bytes_total_max = 512 * 1024 * 1024;  // of all bodies still being read
+  std::size_t body_bytes_total_max = 512 * 1024 * 1024;    // of all bodies still being read
+  std::size_t unsent_bytes_total_max = 512 * 1024 * 1024;  // of all answers readers leave waiting
   std::size_t connections_max = 10'000;
   std::size_t connections_per_peer_max = 0;  // 0: unlimited (one PDS carries all its users)
   std::chrono::milliseconds header_deadline{10'000};  // first byte of a request to end of headers

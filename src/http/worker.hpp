@@ -27,9 +27,10 @@ struct ServerState {
   CidrSet trusted_proxies;
   Handler handler;
   std::atomic<bool> draining{false};
-  std::atomic<std::size_t> open{0};        // admitted connections
-  std::atomic<std::size_t> refused{0};     // being told 503
-  std::atomic<std::size_t> body_bytes{0};  // of requests still being read
+  std::atomic<std::size_t> open{0};          // admitted connections
+  std::atomic<std::size_t> refused{0};       // being told 503
+  std::atomic<std::size_t> body_bytes{0};    // of requests still being read
+  std::atomic<std::size_t> unsent_bytes{0};  // of answers the sockets have no room for
   /// A connection is gone; called on its worker's thread after the counters changed.
   std::function<void(const IpAddress& peer, bool admitted)> on_gone;
 };

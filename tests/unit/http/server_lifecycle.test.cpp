@@ -5,11 +5,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <future>
 #include <mutex>
 #include <string>
+#include <thread>
 
 namespace catbird::http {
 namespace {
@@ -184,6 +186,35 @@ TEST(ServerCaps, counts_connections_per_peer) {
   EXPECT_EQ(first.ask(request).status, 200);
 
   EXPECT_THAT(RawClient(server.port()).read_to_end(), StartsWith("HTTP/1.1 503 "));
+}
+
+TEST(ServerCaps, bounds_all_answers_left_unread_together) {
+  std::string const large(std::size_t{48} * 1024 * 1024, 'L');  // far more than the kernel buffers
+  std::string const small = "GET /small HTTP/1.1\r\nHost: x\r\n\r\n";
+  ServerOptions options;
+  options.limits.unsent_bytes_total_max = std::size_t{64} * 1024 * 1024;
+  std::atomic<int> calls{0};
+  TestServer server(
+      [&](Request asked, Respond respond) {
+        ++calls;
+        Response response;
+        response.body = asked.path == "/small" ? "small" : large;
+        respond(std::move(response));
+      },
+      options);
+  RawClient slow(server.port());
+  slow.send(request + small);
+  RawClient other(server.port());
+  // One worker: once it has the second client's request, the first answer waits for its reader.
+  while (calls.load() == 0) std::this_thread::yield();
+
+  other.send(request);
+  EXPECT_LT(other.read_to_end().size(), large.size());
+  EXPECT_EQ(RawClient(server.port()).ask(small).status, 200);
+
+  EXPECT_TRUE(slow.reply().body == large);
+  EXPECT_EQ(slow.reply().body, "small");
+  EXPECT_TRUE(RawClient(server.port()).ask(request).body == large);
 }
 
 TEST(ServerCaps, bounds_all_bodies_being_read_together) {
