@@ -16,8 +16,8 @@ namespace beast_http = boost::beast::http;
 
 /// simdjson reads this far past the end of a body.
 constexpr std::size_t body_spare_bytes = 64;
-/// Reserved on the client's word alone; more only as bytes arrive. Small, or thousands of bodies that
-/// never come spread over the heap, and each new wave of them touches other pages of it.
+/// Reserved on the client's word alone; more only as bytes arrive. Small, or thousands of bodies
+/// that never come spread over the heap, and each new wave of them touches other pages of it.
 constexpr std::size_t body_trust_bytes = std::size_t{4} * 1024;
 /// Chunk extensions and trailers of one request together: read and forgotten, so hardly any is room
 /// enough (RFC 9112 §7.1.1 wants a limit).
