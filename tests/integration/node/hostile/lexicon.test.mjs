@@ -143,7 +143,7 @@ function complaint(method, what, { status, text }, mustRefuse) {
   const shown = `${method}, ${what}: ${status} ${text.slice(0, 160)}`;
   if (status >= 500 && !(status === 501 && /delivery/.test(what))) return shown;
   if (status >= 400 && (typeof body.error !== "string" || typeof body.message !== "string" || body.message === "")) return `no XRPC error: ${shown}`;
-  if (/DROP TABLE|jndi|passwd|%n/.test(text)) return `it repeats what it was sent: ${shown}`;
+  if (status >= 400 && /DROP TABLE|jndi|passwd|%n/.test(text)) return `it repeats what it was sent: ${shown}`;
   // A batch answers for each item; then none was taken.
   if (mustRefuse && status === 200 && !(method === "publishKeyPackages" && body.succeeded === 0)) return `accepted: ${shown}`;
   return undefined;
