@@ -92,7 +92,7 @@ TEST(FetchTsan, a_fetcher_may_go_while_exchanges_are_under_way) {
         held.push_back(std::move(respond));
       },
       {}, 2);
-  for (int round = 0; round < 10; ++round) {
+  for (int round = 0; round < 4; ++round) {
     IoThreads own;
     auto fetcher = make_fetcher(own.first(), loopback());
     std::atomic<std::size_t> ended{0};
