@@ -107,7 +107,7 @@ void ConversationActor::load_keys() {
   state_ = State::loading_keys;
   ++reads_open_;
   engine_.readers.run([this, number = activation_number_](storage::Reader& reader) {
-    own_.post([this, number, result = reader.load_keys(id_, core::key_window_max)]() mutable {
+    own_.post([this, number, result = reader.load_keys(id_, engine_.key_window_max)]() mutable {
       --reads_open_;
       keys_loaded(number, std::move(result));
     });

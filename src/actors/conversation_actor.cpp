@@ -35,7 +35,7 @@ bool ConversationActor::settled() const {
 
 void ConversationActor::deliver(Letter letter) {
   last_used_ = own_.now();
-  if (mailbox_.size() + gate_.size() + lookups_open_ >= mailbox_letters_max ||
+  if (mailbox_.size() + gate_.size() + lookups_open_ >= engine_.mailbox_letters_max ||
       (mailbox_bytes_ + letter.bytes > mailbox_bytes_max && !mailbox_.empty()) ||
       engine_.mailbox_bytes.load() + letter.bytes > mailboxes_bytes_max) {
     engine_.metrics.mailbox_full.add();

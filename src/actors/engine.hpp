@@ -3,8 +3,10 @@
 
 #include "actors/commit_lane.hpp"
 #include "actors/executor.hpp"
+#include "actors/limits.hpp"
 #include "actors/readers.hpp"
 #include "base/time.hpp"
+#include "core/limits.hpp"
 #include "core/types.hpp"
 #include "obs/metrics.hpp"
 
@@ -53,6 +55,9 @@ struct Engine {
   std::chrono::seconds idle_timeout{3600};                        // ACTOR_IDLE_TIMEOUT_SECONDS
   std::size_t actor_bytes_max = std::size_t{1024} * 1024 * 1024;  // over all workers
   bool convo_labels = false;                                      // METRICS_CONVO_LABELS
+  // Fixed but for the simulator, which makes them tiny.
+  std::size_t mailbox_letters_max = actors::mailbox_letters_max;
+  std::size_t key_window_max = core::key_window_max;  // keys that an activation loads
 };
 
 }  // namespace catbird::actors
