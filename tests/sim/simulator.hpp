@@ -4,6 +4,7 @@
 #include "actors/executor.hpp"
 #include "actors/readers.hpp"
 #include "base/time.hpp"
+#include "sim/trace.hpp"
 #include "storage/stores.hpp"
 
 #include <algorithm>
@@ -26,7 +27,7 @@ class Simulator {
 
   class Lane final : public actors::Executor {
    public:
-    explicit Lane(Simulator& sim) : sim_(sim) {}
+    Lane(Simulator& sim, std::size_t number) : sim_(sim), number_(number) {}
     void post(actors::Task task) override { tasks_.push_back(std::move(task)); }
     void post_after(std::chrono::milliseconds delay, actors::Task task) override {
       sim_.timers_.emplace(std::pair(sim_.now_ + delay, sim_.next_timer_++),
@@ -39,28 +40,51 @@ class Simulator {
    private:
     friend class Simulator;
     Simulator& sim_;
+    const std::size_t number_;
     std::deque<actors::Task> tasks_;
     actors::Instant paused_until_{};
   };
 
-  Lane& lane() { return *lanes_.emplace_back(std::make_unique<Lane>(*this)); }
+  Lane& lane() { return *lanes_.emplace_back(std::make_unique<Lane>(*this, lanes_.size())); }
   actors::Instant now() const { return now_; }
+  Trace& trace() { return trace_; }
   /// One choice in [0, n): the only source of randomness, so a seed is the whole history.
-  std::uint64_t pick(std::uint64_t n) { return random_() % n; }
-  bool chance(std::uint64_t percent) { return pick(100) < percent; }
+  std::uint64_t pick(std::uint64_t n) {
+    const auto choice = random_() % n;
+    trace_.mix(choice);
+    return choice;
+  }
+  bool chance(std::uint64_t percent) { return percent != 0 && pick(100) < percent; }
 
   /// The process of `lanes` dies: nothing it had queued or timed ever runs.
   void kill(const std::vector<Lane*>& lanes) {
+    std::vector<actors::Task> lost;  // destroyed when nothing refers to the queues any more
     for (auto* lane : lanes) {
-      auto lost = std::move(lane->tasks_);
+      for (auto& task : lane->tasks_) lost.push_back(std::move(task));
       lane->tasks_.clear();
       lane->paused_until_ = {};
-      std::erase_if(timers_, [&](const auto& timer) { return timer.second.first == lane; });
+      for (auto it = timers_.begin(); it != timers_.end();) {
+        if (it->second.first != lane) {
+          ++it;
+          continue;
+        }
+        lost.push_back(std::move(it->second.second));
+        it = timers_.erase(it);
+      }
     }
+  }
+  /// Everything is forgotten, before what the tasks refer to is destroyed.
+  void kill_all() {
+    urgent_.clear();
+    std::vector<Lane*> all;
+    for (auto& lane : lanes_) all.push_back(lane.get());
+    kill(all);
   }
 
   /// Runs before anything else, as soon as the task that asked for it has ended.
   void urgent(actors::Task task) { urgent_.push_back(std::move(task)); }
+  /// The machine sleeps: timers that fall into it fire late, deadlines pass.
+  void leap(std::chrono::seconds time) { now_ += time; }
 
   bool step() {
     if (!urgent_.empty()) {
@@ -69,10 +93,21 @@ class Simulator {
       task();
       return true;
     }
-    std::vector<Lane*> ready;
+    if (!find_ready()) return false;
+    auto& lane = *ready_[pick(ready_.size())];
+    auto task = std::move(lane.tasks_.front());
+    lane.tasks_.pop_front();
+    now_ += std::chrono::microseconds(1 + pick(20));
+    trace_.mix(lane.number_);
+    task();
+    return true;
+  }
+
+ private:
+  bool find_ready() {
     for (;;) {
       fire_timers();
-      ready.clear();
+      ready_.clear();
       bool paused = false;
       for (auto& lane : lanes_) {
         if (lane->tasks_.empty()) continue;
@@ -80,21 +115,13 @@ class Simulator {
           paused = true;
           continue;
         }
-        ready.push_back(lane.get());
+        ready_.push_back(lane.get());
       }
-      if (!ready.empty()) break;
+      if (!ready_.empty()) return true;
       if (timers_.empty() && !paused) return false;
       advance();
     }
-    auto& lane = *ready[pick(ready.size())];
-    auto task = std::move(lane.tasks_.front());
-    lane.tasks_.pop_front();
-    now_ += std::chrono::microseconds(1 + pick(20));
-    task();
-    return true;
   }
-
- private:
   void fire_timers() {
     while (!timers_.empty() && timers_.begin()->first.first <= now_) {
       auto node = timers_.extract(timers_.begin());
@@ -112,10 +139,12 @@ class Simulator {
   }
 
   std::mt19937_64 random_;
+  Trace trace_;
   actors::Instant now_{1'000'000};
   std::uint64_t next_timer_ = 0;
   std::deque<actors::Task> urgent_;
   std::vector<std::unique_ptr<Lane>> lanes_;
+  std::vector<Lane*> ready_;
   std::map<std::pair<actors::Instant, std::uint64_t>, std::pair<Lane*, actors::Task>> timers_;
 };
 

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "storage/stores.hpp"
+
+#include <filesystem>
+#include <memory>
+
+namespace catbird::sim {
+
+/// A folder for one real database, in memory if the machine has such a place; gone afterwards.
+class Scratch {
+ public:
+  Scratch();
+  ~Scratch();
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+  std::shared_ptr<storage::Stores> open() const;
+
+ private:
+  std::filesystem::path folder_;
+};
+
+/// The same open store for several users of it: SQLite has one writing connection.
+std::unique_ptr<storage::Stores> share(storage::Stores& stores);
+
+}  // namespace catbird::sim
