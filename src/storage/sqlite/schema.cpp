@@ -104,6 +104,32 @@ Result<void> migrate(Database& database, std::span<const char* const> scripts,
   return {};
 }
 
+Result<void> check_schema(Database& database, std::span<const char* const> scripts) {
+  auto model = Database::open(":memory:", Database::Mode::writer);
+  if (!model) return std::unexpected(model.error());
+  if (auto made = migrate(**model, scripts); !made) return made;
+  Query wanted = (*model)->query("SELECT type, name, tbl_name, sql FROM sqlite_schema");
+  while (true) {
+    auto row = wanted.next();
+    if (!row) return std::unexpected(row.error());
+    if (!*row) return {};
+    const auto type = wanted.text(0);
+    const auto name = wanted.text(1);
+    const auto table = wanted.text(2);
+    const auto sql = wanted.text(3);  // empty for the index behind a UNIQUE
+    Query found = database.query(
+        "SELECT 1 FROM sqlite_schema WHERE type=?1 AND name=?2 AND tbl_name=?3"
+        " AND coalesce(sql, '')=?4",
+        {type, name, table, sql});
+    auto same = found.next();
+    if (!same) return std::unexpected(same.error());
+    if (!*same) {
+      return fail(Errc::storage_corrupt,
+                  "the definition of " + name + " is damaged: restore a backup");
+    }
+  }
+}
+
 Result<void> ensure_meta(Database& database) {
   if (auto done = database.execute("BEGIN IMMEDIATE"); !done) return done;
   const Rollback rollback(database);

@@ -26,6 +26,9 @@ Result<void> check_durable(Database& database);
 /// Brings the schema up to date, one transaction per migration.
 Result<void> migrate(Database& database, std::span<const char* const> migrations,
                      const StatementHook& hook = {});
+/// Every table and index is exactly as the migrations make it: a damaged definition may still be
+/// valid SQL, and then a guard would be gone or every query fail. What others added is left alone.
+Result<void> check_schema(Database& database, std::span<const char* const> migrations);
 /// The rows every database has: the incarnation of its log and the fence counter.
 Result<void> ensure_meta(Database& database);
 

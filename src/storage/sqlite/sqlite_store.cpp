@@ -37,6 +37,7 @@ Result<std::unique_ptr<Database>> open_writer(const SqliteOptions& options, Coun
   if (done) done = make_durable(connection);
   if (done) done = empty_log(connection);
   if (done) done = migrate(connection, migrations());
+  if (done) done = check_schema(connection, migrations());
   if (done) done = ensure_meta(connection);
   if (done) done = set_cache(connection, options.writer_cache_kib);
   if (done && options.pages_max != 0) {

@@ -100,6 +100,18 @@ TEST_F(Sqlite, a_database_of_another_program_is_refused_and_left_alone) {
   EXPECT_EQ(*database->ask("SELECT count(*) FROM sqlite_schema"), "1");
 }
 
+TEST_F(Sqlite, a_damaged_definition_is_refused_even_if_it_is_valid_sql) {
+  open();
+  stores_.reset();
+  tamper("CREATE INDEX of_an_operator ON message (at)");
+  EXPECT_EQ(refusal(), "opened");
+  tamper(
+      "PRAGMA writable_schema=ON; UPDATE sqlite_schema SET"
+      " sql=replace(sql, 'BETWEEN 1 AND 3', 'BETWEEN 1 AND 7') WHERE name='message'");
+
+  EXPECT_THAT(refusal(), HasSubstr("the definition of message is damaged"));
+}
+
 TEST_F(Sqlite, a_file_that_is_no_database_is_refused) {
   sqlite::prepare_file(path()).value();
   std::ofstream(path()) << std::string(4096, 'x');
