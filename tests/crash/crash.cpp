@@ -103,10 +103,12 @@ class Seed {
   bool run_life(std::size_t life) {
     Recording recording;
     for (const auto& [name, bytes] : disk_) recording.files.push_back({name, bytes, true});
-    const auto batches = batches_min + pick(random_, batches_more);
-    const auto folder = lay_out(disk_, folder_ / "life");
-    earlier_.incarnations.insert(live(history_, batches, folder, plant_, recording));
-    tally_.batches += batches;
+    const LifeOptions options{.folder = lay_out(disk_, folder_ / "life"),
+                              .batches = batches_min + pick(random_, batches_more),
+                              .mode = pick(random_, 2) == 0 ? Mode::actors : Mode::direct,
+                              .plant = plant_};
+    earlier_.incarnations.insert(live(history_, options, recording));
+    tally_.batches += options.batches;
     tally_.log_resets += resets_of(recording);
     Promises promises;
     Verdict verdict;

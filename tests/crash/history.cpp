@@ -119,13 +119,14 @@ std::string History::text_of(storage::Reader& reader) const {
   return text + (last ? std::to_string(*last) : told(last.error()));
 }
 
-const Batch& History::add(core::Fence fence) {
+const Batch& History::add(core::Fence fence, Shape shape) {
   Batch batch;
   auto ahead = world_.convos;
   world_.now += static_cast<std::int64_t>(pick(60'000));
-  const auto sets = pick(4);
+  const auto sets = shape == Shape::batch ? pick(4) : shape == Shape::one_set ? 1 : 0;
   for (std::uint64_t i = 0; i < sets; ++i) add_set(batch, ahead, fence);
-  if (batch.sets.empty() || pick(3) == 0) add_job(batch);
+  const bool wants_job = batch.sets.empty() || pick(3) == 0;
+  if (shape == Shape::one_job || (shape == Shape::batch && wants_job)) add_job(batch);
   apply(batch);
   batches_.push_back(std::move(batch));
   worlds_.push_back(world_);

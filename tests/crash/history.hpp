@@ -20,6 +20,9 @@ struct Batch {
   std::vector<storage::UserJob> jobs;
 };
 
+/// batch: as the lane of the actors gathers it; the others: what the direct gateway does at a time.
+enum class Shape : std::uint8_t { batch, one_set, one_job };
+
 /// A random life of three conversations and some key packages, decided by core, and the text of
 /// everything a reader must give after each of its batches, according to the memory store. The
 /// memory store is the oracle: it shares no code with SQLite's below the contract.
@@ -27,8 +30,8 @@ class History {
  public:
   explicit History(std::uint64_t seed);
 
-  /// Decides one more batch under this fence and applies it to the oracle.
-  const Batch& add(core::Fence fence);
+  /// Decides one more batch under this fence and applies it to the oracle. It may be empty.
+  const Batch& add(core::Fence fence, Shape shape);
   /// Forgets what came after the first `batches`.
   void rewind(std::size_t batches);
 

@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <utility>
 
 namespace catbird::crash {
@@ -69,27 +70,84 @@ class EarlyStore final : public storage::ConvoStore {
   Promiser& promiser_;
 };
 
-/// One batch through the lane, as one transaction.
-void run_batch(const Batch& batch, actors::CommitLane& lane, test::ManualExecutor& own,
-               Promiser& promiser) {
-  static AtOnce at_once;
-  for (const auto& set : batch.sets) {
-    // An activation each: what a lost one takes with it is not the store's business.
-    lane.submit({set, std::make_shared<actors::Activation>(), &at_once,
-                 [&](const storage::WriteResult& r) { promiser.answer(r.status); }});
+/// The part of a process above the store.
+class Process {
+ public:
+  Process(History& history, Recording& recording, storage::ConvoStore& store, Promiser& promiser,
+          core::Fence fence)
+      : history_(history),
+        recording_(recording),
+        promiser_(promiser),
+        fence_(fence),
+        lane_(own_, store, promiser, *metrics_) {}
+
+  /// The next batch through the lane, as one transaction.
+  void run(Shape shape) {
+    const auto number = history_.batches() + 1;
+    promiser_.batch(number);
+    if (shape == Shape::one_set) {
+      recording_.mark(Mark::Kind::started, number);
+      submit_direct();
+    } else {
+      const auto& batch = history_.add(fence_, shape);
+      recording_.mark(Mark::Kind::started, number);
+      submit(batch);
+    }
+    test::drain({&own_});
   }
-  for (const auto& job : batch.jobs) {
-    lane.submit({job, &at_once, [&](const storage::UserResult& r) { promiser.answer(r.status); }});
+
+ private:
+  void submit(const Batch& batch) {
+    for (const auto& set : batch.sets) {
+      // An activation each: what a lost one takes with it is not the store's business.
+      lane_.submit(actors::CommitLane::SetEntry{
+          set, std::make_shared<actors::Activation>(), &at_once_,
+          [this](const storage::WriteResult& result) { promiser_.answer(result.status); }});
+    }
+    for (const auto& job : batch.jobs) {
+      lane_.submit(actors::CommitLane::JobEntry{
+          job, &at_once_,
+          [this](const storage::UserResult& result) { promiser_.answer(result.status); }});
+    }
   }
-  test::drain({&own});
-}
+
+  void submit_direct() {
+    using Set = std::optional<storage::WriteSet>;
+    drawn_ = {};
+    auto decide = [this](storage::Reader&, core::Fence fence) -> Result<Set> {
+      const auto& batch = history_.add(fence, Shape::one_set);
+      if (batch.sets.empty()) return Set();
+      drawn_ = fence;
+      return Set(batch.sets.front());
+    };
+    lane_.submit(actors::CommitLane::DirectEntry{
+        std::move(decide), &at_once_, [this](const storage::WriteResult& result) {
+          promiser_.answer(result.status);
+          // A transaction that wrote nothing, or was refused, has used no fence up.
+          if (result.status == CommitStatus::committed && drawn_.value != 0) {
+            recording_.mark(Mark::Kind::fence, drawn_.value);
+          }
+        }});
+  }
+
+  History& history_;
+  Recording& recording_;
+  Promiser& promiser_;
+  core::Fence fence_;
+  core::Fence drawn_;
+  AtOnce at_once_;
+  test::ManualTime time_;
+  test::ManualExecutor own_{time_};
+  std::unique_ptr<obs::Metrics> metrics_ = obs::Metrics::create();
+  actors::CommitLane lane_;
+};
 
 }  // namespace
 
-std::string live(History& history, std::size_t batches, const std::string& folder, Plant plant,
-                 Recording& recording) {
-  const RecordingVfs vfs(recording, plant == Plant::no_fsync ? Disk::lies : Disk::honest);
-  auto opened = storage::open_sqlite({.path = path_in(folder), .on_fatal = {}});
+std::string live(History& history, const LifeOptions& options, Recording& recording) {
+  const bool lies = options.plant == Plant::no_fsync;
+  const RecordingVfs vfs(recording, lies ? Disk::lies : Disk::honest);
+  auto opened = storage::open_sqlite({.path = path_in(options.folder), .on_fatal = {}});
   CATBIRD_CHECK(opened.has_value());
   auto& stores = **opened;
   recording.mark(Mark::Kind::opened);
@@ -99,17 +157,12 @@ std::string live(History& history, std::size_t batches, const std::string& folde
 
   Promiser promiser(recording);
   EarlyStore early(stores.writer(), promiser);
-  test::ManualTime time;
-  test::ManualExecutor own(time);
-  const auto metrics = obs::Metrics::create();
-  auto& store =
-      plant == Plant::early_reply ? static_cast<storage::ConvoStore&>(early) : stores.writer();
-  actors::CommitLane lane(own, store, promiser, *metrics);
-  for (std::size_t i = 0; i < batches; ++i) {
-    const auto& batch = history.add(*fence);
-    promiser.batch(history.batches());
-    recording.mark(Mark::Kind::started, history.batches());
-    run_batch(batch, lane, own, promiser);
+  const bool is_early = options.plant == Plant::early_reply;
+  auto& store = is_early ? static_cast<storage::ConvoStore&>(early) : stores.writer();
+  Process process(history, recording, store, promiser, *fence);
+  for (std::size_t i = 0; i < options.batches; ++i) {
+    const auto direct = i % 4 == 3 ? Shape::one_job : Shape::one_set;
+    process.run(options.mode == Mode::direct ? direct : Shape::batch);
   }
   return stores.incarnation();
 }

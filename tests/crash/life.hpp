@@ -14,6 +14,9 @@ namespace catbird::crash {
 /// A defect planted on purpose: the program proves that it finds it.
 enum class Plant : std::uint8_t { none, no_fsync, early_reply };
 
+/// How a life writes: ENABLE_ACTOR_SYSTEM.
+enum class Mode : std::uint8_t { actors, direct };
+
 /// What must be true of the store however the power was cut.
 struct Promises {
   std::set<std::string> incarnations;  // one of them, if a start was complete
@@ -23,11 +26,17 @@ struct Promises {
   std::size_t acknowledged = 0;  // of those, answered
 };
 
-/// One process on the files of `folder`: opens the real store, runs `batches` of the history
+struct LifeOptions {
+  std::string folder;
+  std::size_t batches = 0;
+  Mode mode = Mode::actors;
+  Plant plant = Plant::none;
+};
+
+/// One process on the files of a folder: opens the real store, runs so many batches of the history
 /// through the real commit lane, closes. What it did and what it promised goes into `recording`.
 /// Gives the incarnation of the log. Ends the program if the store refuses what the oracle took.
-std::string live(History& history, std::size_t batches, const std::string& folder, Plant plant,
-                 Recording& recording);
+std::string live(History& history, const LifeOptions& options, Recording& recording);
 
 /// The promises made before the first `at` operations, on top of those of earlier lives.
 Promises promises_at(const Recording& recording, std::size_t at, Promises earlier);

@@ -128,6 +128,7 @@ const fullAt = (n, suffix) => onServer(async (server, users) => {
     server.heal();
     await reference.step(users, index);    // and so do writes, in the same process
   }
+  server.heal();
   await reference.check(server);
   await checkAfterRestart(server);
   return refused > 0;
