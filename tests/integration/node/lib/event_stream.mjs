@@ -34,6 +34,7 @@ export class EventStream {
     this.ended = undefined;
     this.#reading = this.#read(response.body).then(() => "ended by the server", String)
       .then((how) => { this.ended = how; });
+    this.whenEnded = this.#reading;
     // The first word says that "now" is fixed: what is sent after it cannot be missed.
     const said = this.comments + this.events.length;
     await this.#until("the first word", () => this.ended || this.comments + this.events.length > said);
@@ -100,5 +101,6 @@ export class EventStream {
     assert.ok(checked.success, String(checked.error));
     this.cursor = event.cursor;
     this.events.push(event);
+    this.onEvent?.(event);
   }
 }

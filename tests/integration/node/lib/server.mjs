@@ -56,6 +56,7 @@ export class Server {
       ENABLE_ACTOR_SYSTEM: process.env.CATBIRD_TEST_ACTORS ?? "true",
       ...Object.fromEntries(limits.map((name) => [`RATE_LIMIT_${name}`, "0"])),
       ...(process.env.ASAN_OPTIONS ? { ASAN_OPTIONS: process.env.ASAN_OPTIONS } : {}),
+      ...(process.env.CATBIRD_MUTANT ? { CATBIRD_MUTANT: process.env.CATBIRD_MUTANT } : {}),
       ...extraEnvironment,
     };
   }
