@@ -35,14 +35,11 @@ void ConversationActor::settle(std::uint64_t activation, storage::WriteResult re
   auto place = std::move(gate_.front());
   gate_.pop_front();
   --writes_open_;
-  if (place.changes_roster) --roster_writes_open_;
   row_ = result.row;
-  if (place.epoch > durable_epoch_) {
+  if (place.new_epoch) {
     engine_.metrics.epoch_increment_seconds.observe(
         std::chrono::duration<double>(own_.now() - place.decided).count());
   }
-  durable_seq_ = place.last_seq;
-  durable_epoch_ = place.epoch;
   failures_ = 0;
   give(std::move(place));
   open_gate();
@@ -55,6 +52,7 @@ void ConversationActor::open_gate() {
     auto place = std::move(gate_.front());
     gate_.pop_front();
     if (std::holds_alternative<AccessLetter>(place.letter.what)) {
+      --reads_waiting_;
       give_access(place.letter, std::move(place.access));
     } else if (place.lookup) {
       confirm_refusal(std::move(place));
@@ -130,13 +128,19 @@ void ConversationActor::fail_activation(storage::WriteResult result) {
     load();
     return;
   }
+  std::deque<Place> reads;
   for (auto& place : places) {
+    if (std::holds_alternative<AccessLetter>(place.letter.what)) {
+      reads.push_back(std::move(place));  // a read has no outcome to be unsure of
+      continue;
+    }
     auto error =
         result.status == storage::CommitStatus::failed && result.error.code == Errc::storage_full
             ? result.error
             : retry_error();
     refuse(place.letter, std::move(error));
   }
+  requeue(std::move(reads));
   ++failures_;
   obs::log(obs::Level::error, log_target, "actor reloads after a write that did not commit",
            {{"convo", obs::log_id(id_.value)}, {"reason", result.error.detail}});
@@ -187,7 +191,7 @@ void ConversationActor::end_activation() {
   if (activation_) activation_->alive.store(false, std::memory_order_release);
   ++activation_number_;
   writes_open_ = 0;
-  roster_writes_open_ = 0;
+  reads_waiting_ = 0;
   if (!mutant("no_reload_after_failure")) head_ = core::Conversation(id_, {});
   keys_ready_ = false;
   state_ = State::waiting;

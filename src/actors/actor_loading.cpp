@@ -64,8 +64,6 @@ void ConversationActor::loaded(std::uint64_t activation, Result<storage::Loaded>
   row_ = result->row;
   seen_ = result->fence;
   version_ = result->version;
-  durable_seq_ = head_.last_seq();
-  durable_epoch_ = head_.epoch();
   keys_ready_ = false;
   state_ = State::ready;
   if (head_.exists()) log_start();

@@ -35,7 +35,8 @@ bool ConversationActor::settled() const {
 
 void ConversationActor::deliver(Letter letter) {
   last_used_ = own_.now();
-  if (mailbox_.size() + gate_.size() + lookups_open_ >= engine_.mailbox_letters_max ||
+  if (mailbox_.size() + gate_.size() - reads_waiting_ + lookups_open_ >=
+          engine_.mailbox_letters_max ||
       (mailbox_bytes_ + letter.bytes > mailbox_bytes_max && !mailbox_.empty()) ||
       engine_.mailbox_bytes.load() + letter.bytes > mailboxes_bytes_max) {
     engine_.metrics.mailbox_full.add();
@@ -136,11 +137,17 @@ void ConversationActor::handle_command(Letter letter) {
 
 void ConversationActor::handle_access(Letter letter) {
   auto access = head_.access(std::get<AccessLetter>(letter.what).user);
-  if (roster_writes_open_ == 0) {
+  if (writes_open_ == 0 || mutant("read_from_head")) {
     give_access(letter, std::move(access));
     return;
   }
-  // The head's roster is ahead of the store: wait until it is not, but not for later changes.
+  if (reads_waiting_ >= reads_waiting_max) {
+    refuse(letter, {Errc::overloaded, "this conversation is busy", std::nullopt, 0});
+    return;
+  }
+  // Whoever reads the store, or a stream, may have seen the open writes before this actor hears of
+  // them: an answer without them would go back behind what was shown (O5, L6).
+  ++reads_waiting_;
   gate_.push_back({.letter = std::move(letter),
                    .answer = core::Outcome{},
                    .access = std::move(access),
@@ -148,20 +155,9 @@ void ConversationActor::handle_access(Letter letter) {
 }
 
 void ConversationActor::give_access(Letter& letter, Result<core::Access> access) {
-  if (access) access = durable_access(*access);
   observe(letter, letter.arrived);
   std::get<AccessLetter>(letter.what).reply(std::move(access));
   answered();
-}
-
-core::Access ConversationActor::durable_access(core::Access access) const {
-  if (mutant("read_from_head")) return access;
-  access.last_seq = durable_seq_;
-  access.epoch = durable_epoch_;
-  access.until = std::min(access.until, durable_seq_);
-  // The head's mark may not be stored yet; whoever needs it moves it again and waits for that.
-  if (writes_open_ > 0) access.read_seq = core::Seq(0);
-  return access;
 }
 
 void ConversationActor::submit(Place place, core::Decision decision) {
@@ -176,8 +172,6 @@ void ConversationActor::submit(Place place, core::Decision decision) {
   set.epoch = head_.epoch();
   for (const auto& event : decision.events) {
     head_.apply(event);
-    place.changes_roster |= std::holds_alternative<core::MemberAdded>(event) ||
-                            std::holds_alternative<core::MemberLeft>(event);
   }
   set.new_last_seq = head_.last_seq();
   set.new_epoch = head_.epoch();
@@ -195,10 +189,8 @@ void ConversationActor::submit(Place place, core::Decision decision) {
     command.reply = [](const Result<core::Outcome>&) {};
   }
   place.writes = true;
-  place.last_seq = head_.last_seq();
-  place.epoch = head_.epoch();
+  place.new_epoch = set.new_epoch > set.epoch;
   ++writes_open_;
-  if (place.changes_roster) ++roster_writes_open_;
   gate_.push_back(std::move(place));
   engine_.lane.submit({.set = std::move(set),
                        .activation = activation_,

@@ -56,10 +56,8 @@ class ConversationActor {
     Result<core::Outcome> answer;
     Result<core::Access> access{};  // of an AccessLetter
     bool writes = false;
-    bool changes_roster = false;
-    bool lookup = false;   // a refusal that the store must confirm (DECISIONS 1)
-    core::Seq last_seq{};  // after it, for the durable mark
-    core::Epoch epoch{};
+    bool new_epoch = false;
+    bool lookup = false;  // a refusal that the store must confirm (DECISIONS 1)
     Instant decided{};
   };
 
@@ -96,7 +94,6 @@ class ConversationActor {
   void answered() { --engine_.letters; }
   void count_in(const Letter& letter);
   void count_out(const Letter& letter);
-  core::Access durable_access(core::Access access) const;
   void observe(const Letter& letter, Instant since);
 
   const core::ConvoId id_;
@@ -109,7 +106,7 @@ class ConversationActor {
   std::size_t mailbox_bytes_ = 0;
   std::deque<Place> gate_;
   std::size_t writes_open_ = 0;
-  std::size_t roster_writes_open_ = 0;
+  std::size_t reads_waiting_ = 0;  // AccessLetters behind the gate
   std::size_t reads_open_ = 0;
   std::size_t lookups_open_ = 0;  // refusals that wait for the store; part of reads_open_
   bool scheduled_ = false;
@@ -123,8 +120,6 @@ class ConversationActor {
   storage::RowHandle row_ = 0;
   core::Fence seen_;
   core::Version version_;
-  core::Seq durable_seq_;
-  core::Epoch durable_epoch_;
 
   std::uint32_t failures_ = 0;  // in a row, for the back-off
 };

@@ -10,6 +10,8 @@
 namespace catbird::actors {
 
 inline constexpr std::size_t mailbox_letters_max = 256;
+/// Reads that wait for the writes before them; small, so many more than letters.
+inline constexpr std::size_t reads_waiting_max = 4096;
 inline constexpr std::size_t mailbox_bytes_max = 8 * 1024 * 1024;
 inline constexpr std::size_t mailboxes_bytes_max = 256 * 1024 * 1024;
 /// Of the direct gateway, over all conversations: what one box can answer within the deadline.

@@ -26,7 +26,7 @@ struct Access {
   Seq after;
   Seq until;
   Seq last_seq;
-  Seq read_seq;  // a mark that is known to be stored; the true one may be further
+  Seq read_seq;
   Epoch epoch;
 };
 
