@@ -22,6 +22,8 @@ inline constexpr std::size_t key_packages_low = 5;     // stats: needsReplenish 
 inline constexpr std::size_t name_bytes_max = 128;     // lexicon metadata.name: bytes of UTF-8
 inline constexpr std::size_t group_id_bytes_max = 64;  // lexicon: 128 hex characters
 inline constexpr std::size_t request_key_bytes_max = 128;
+/// Where a conversation may begin: far from any end, also of a JSON number.
+inline constexpr std::uint64_t creation_epoch_max = std::uint64_t{1} << 48U;
 /// Newest keys kept with an activation; older ones are found in the store (DECISIONS 1).
 inline constexpr std::size_t key_window_max = 1024;
 inline constexpr std::int64_t key_package_life_ms_max = 90LL * 24 * 3600 * 1000;  // DECISIONS 14

@@ -80,6 +80,9 @@ Result<Input> parse(const Body& body) {
   if (!epoch) return std::unexpected(epoch.error());
   if (*epoch && **epoch < 0) return fail(Errc::invalid_request, "currentEpoch is negative");
   input.create.epoch = core::Epoch(static_cast<std::uint64_t>(epoch->value_or(least)));
+  if (input.create.epoch.value > core::creation_epoch_max) {
+    return fail(Errc::invalid_request, "currentEpoch is out of range");
+  }
   return input;
 }
 

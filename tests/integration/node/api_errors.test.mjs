@@ -58,6 +58,7 @@ test("createConvo refuses what it cannot be", async () => {
   await refused({ initialMembers: [7] }, 400, "InvalidRequest");
   await refused({ currentEpoch: -1 }, 400, "InvalidRequest");
   await refused({ currentEpoch: 1.5 }, 400, "InvalidRequest");
+  await refused({ currentEpoch: 2 ** 48 + 1 }, 400, "InvalidRequest");
   await refused({ metadata: { name: "x".repeat(129) } }, 400, "InvalidRequest");
   await refused({ metadata: "name" }, 400, "InvalidRequest");
   await refused({ idempotencyKey: "x".repeat(129) }, 400, "InvalidRequest");
