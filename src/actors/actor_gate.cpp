@@ -128,19 +128,21 @@ void ConversationActor::fail_activation(storage::WriteResult result) {
     load();
     return;
   }
+  const bool full =
+      result.status == storage::CommitStatus::failed && result.error.code == Errc::storage_full;
   std::deque<Place> reads;
   for (auto& place : places) {
     if (std::holds_alternative<AccessLetter>(place.letter.what)) {
       reads.push_back(std::move(place));  // a read has no outcome to be unsure of
       continue;
     }
-    auto error =
-        result.status == storage::CommitStatus::failed && result.error.code == Errc::storage_full
-            ? result.error
-            : retry_error();
-    refuse(place.letter, std::move(error));
+    refuse(place.letter, full ? result.error : retry_error());
   }
   requeue(std::move(reads));
+  if (full) {
+    load();  // nothing was written, and reads go on: no reason to wait
+    return;
+  }
   ++failures_;
   obs::log(obs::Level::error, log_target, "actor reloads after a write that did not commit",
            {{"convo", obs::log_id(id_.value)}, {"reason", result.error.detail}});

@@ -74,6 +74,21 @@ TEST(Failure, with_an_unknown_outcome_does_not_invent_a_write) {
   EXPECT_EQ(world.done(message(bob, "m1")).seq, core::Seq(2));
 }
 
+TEST(Failure, of_a_full_disk_does_not_make_reads_wait) {
+  World world;
+  world.created({bob});
+  for (int i = 0; i < 5; ++i) {
+    world.disk.inject(Fault::full);
+    world.ask(message(bob, "m1"));
+    world.settle();
+  }
+
+  const auto seen = world.look(bob);
+  world.settle();
+
+  EXPECT_TRUE(seen->ok());
+}
+
 TEST(Failure, of_a_full_disk_is_told_as_such) {
   World world;
   world.created({bob});
