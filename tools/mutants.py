@@ -27,10 +27,17 @@ FINDERS = {
     "unit_xrpc": ["{build}/tests/catbird_test_unit_xrpc", "--gtest_brief=1"],
     "contract_storage": ["{build}/tests/catbird_test_contract_storage", "--gtest_brief=1"],
     "crash": ["{build}/tests/catbird-crash", "--cuts", "200"],
-    "race": ["{build}/tests/catbird_test_unit_actors", "--gtest_brief=1"],
+    "race": ["npm", "run", "--silent", "--prefix", str(ROOT / "tests/integration/node"), "races", "--",
+             "--test-name-pattern=actors|first time"],
+}
+RACE_ENVIRONMENT = {
+    "CATBIRD_SERVER_BINARY": "{build}/src/catbird-mls-server",
+    "CATBIRD_RACE_BINARY": "{build}/tests/catbird-race",
+    "CATBIRD_TEST_MODES": "actors",
+    "CATBIRD_RACE_PART": "0.1",
 }
 # The line that says what was found.
-TELLING = re.compile(r"seed \d+|: Failure|check failed|violation|^\[  FAILED")
+TELLING = re.compile(r"seed \d+|: Failure|check failed|violation|✖|broken|^\[  FAILED")
 
 
 def mutants():
@@ -63,6 +70,7 @@ def run(build, finder, mutant):
     """(passed, the telling line)"""
     command = [part.format(build=build) for part in FINDERS[finder]]
     environment = {**os.environ, "CATBIRD_MUTANT": mutant}
+    environment.update({name: value.format(build=build) for name, value in RACE_ENVIRONMENT.items()})
     try:
         done = subprocess.run(command, env=environment, capture_output=True, text=True, errors="replace",
                               timeout=HANG_SECONDS, check=False)
@@ -94,6 +102,7 @@ def main():
     if not present(arguments.build / "tests/catbird_test_unit_core"):
         print(f"{arguments.build} was built without planted bugs")
         return 1
+    arguments.build = arguments.build.resolve()
     chosen = [m for m in mutants() if not arguments.names or m[0] in arguments.names]
     with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
         finders = sorted({finder for _, finder, _ in chosen})
