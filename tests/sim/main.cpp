@@ -4,6 +4,7 @@
 #include "sim/run.hpp"
 
 #include <chrono>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
@@ -20,6 +21,14 @@ struct Arguments {
   bool memory = false;
   bool shrink = true;
 };
+
+volatile std::sig_atomic_t running_seed = 0;
+
+// A failed CATBIRD_CHECK of the server is a finding too: say whose.
+void say_seed(int) {
+  std::fprintf(stderr, "VIOLATION in seed %lld: the server aborted\n",
+               static_cast<long long>(running_seed));
+}
 
 bool read(int argc, char** argv, Arguments& arguments) {
   for (int i = 1; i < argc; ++i) {
@@ -69,11 +78,13 @@ int main(int argc, char** argv) {
                  "[--memory] [--no-shrink]\n");
     return 2;
   }
+  std::signal(SIGABRT, say_seed);
   const auto began = std::chrono::steady_clock::now();
   Totals totals;
   std::uint64_t hash = 0;
   for (std::uint64_t i = 0; i < arguments.seeds; ++i) {
     const auto seed = arguments.from + i * arguments.step;
+    running_seed = static_cast<std::sig_atomic_t>(seed);
     const RunOptions options{
         .seed = seed, .sqlite = wants_sqlite(seed) && !arguments.memory, .record = arguments.trace};
     const auto result = run_seed(options);
