@@ -66,20 +66,20 @@ std::unique_ptr<Subscription> Hub::subscribe(const core::Did& user,
     return nullptr;  // drop() finds nothing to undo
   }
   mine.push_back(subscription.get());
-  for (const auto& convo : convos) add_locked(*subscription, convo);
+  for (const auto& convo : convos) add_locked(*subscription, convo, core::Seq(0));
   active_.add(1);
   return subscription;
 }
 
-void Hub::follow(Subscription& subscription, const std::vector<core::ConvoId>& convos) {
+void Hub::follow(Subscription& subscription, const std::vector<Membership>& memberships) {
   const std::lock_guard lock(mutex_);
-  for (const auto& convo : convos) add_locked(subscription, convo);
+  for (const auto& one : memberships) add_locked(subscription, one.convo, one.after);
 }
 
-void Hub::add_locked(Subscription& subscription, const core::ConvoId& convo) {
-  if (subscription.convos_.insert(convo.value).second) {
-    by_convo_[convo.value].push_back(&subscription);
-  }
+void Hub::add_locked(Subscription& subscription, const core::ConvoId& convo, core::Seq after) {
+  auto [it, fresh] = subscription.convos_.try_emplace(convo.value, after);
+  if (fresh) by_convo_[convo.value].push_back(&subscription);
+  it->second = std::max(it->second, after);
 }
 
 void Hub::drop(Subscription& subscription) {
@@ -88,7 +88,9 @@ void Hub::drop(Subscription& subscription) {
   if (it == by_user_.end() || std::ranges::find(it->second, &subscription) == it->second.end())
     return;
   erase_one(by_user_, subscription.user_.value, &subscription);
-  for (const auto& convo : subscription.convos_) erase_one(by_convo_, convo, &subscription);
+  for (const auto& [convo, after] : subscription.convos_) {
+    erase_one(by_convo_, convo, &subscription);
+  }
   active_.add(-1);
 }
 
@@ -125,22 +127,31 @@ void Hub::publish(std::vector<LogEvent> events) {
         for (auto* subscription : it->second) push_locked(*subscription, event, wake);
         continue;
       }
-      const auto& change = std::get<RosterChange>(event);
-      auto it = by_user_.find(change.user.value);
-      if (it == by_user_.end()) continue;
-      for (auto* subscription : it->second) {
-        const bool follows = subscription->convos_.contains(change.convo.value);
-        if (change.joined && !subscription->only_) add_locked(*subscription, change.convo);
-        if (follows || !subscription->only_) push_locked(*subscription, event, wake);
-        if (!change.joined && follows) {
-          // Nothing later leaves the server, whatever the reader still has queued (A2).
-          subscription->convos_.erase(change.convo.value);
-          erase_one(by_convo_, change.convo.value, subscription);
-        }
-      }
+      publish_change_locked(std::get<RosterChange>(event), wake);
     }
   }
   for (auto& ready : wake) ready();
+}
+
+void Hub::publish_change_locked(const RosterChange& change,
+                                std::vector<std::move_only_function<void()>>& wake) {
+  auto it = by_user_.find(change.user.value);
+  if (it == by_user_.end()) return;
+  for (auto* subscription : it->second) {
+    const auto followed = subscription->convos_.find(change.convo.value);
+    const bool follows = followed != subscription->convos_.end();
+    // The end of a membership before the one that is followed: the user has come back since.
+    if (follows && !change.joined && change.seq < followed->second) continue;
+    if (change.joined && !subscription->only_) {
+      add_locked(*subscription, change.convo, change.seq);
+    }
+    if (follows || !subscription->only_) push_locked(*subscription, change, wake);
+    if (!change.joined && follows) {
+      // Nothing later leaves the server, whatever the reader still has queued (A2).
+      subscription->convos_.erase(change.convo.value);
+      erase_one(by_convo_, change.convo.value, subscription);
+    }
+  }
 }
 
 void Hub::resync() {

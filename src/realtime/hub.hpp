@@ -13,7 +13,6 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
-#include <unordered_set>
 #include <vector>
 
 namespace catbird::realtime {
@@ -29,6 +28,12 @@ struct Delivery {
   std::vector<LogEvent> events;  // in commit order
   bool overflowed = false;       // events were lost since the last take(): read the store
   bool resync = false;           // rows may exist that were never published: read the store
+};
+
+/// A user's membership: rows of `convo` after this number are readable.
+struct Membership {
+  core::ConvoId convo;
+  core::Seq after;
 };
 
 class Hub;
@@ -52,7 +57,9 @@ class Subscription {
   Hub& hub_;
   const core::Did user_;
   const std::optional<core::ConvoId> only_;
-  std::unordered_set<std::string> convos_;  // guarded by the hub's mutex, as is all below
+  // By conversation the `after` of the membership, as far as it is known. Guarded by the hub's
+  // mutex, as is all below.
+  std::unordered_map<std::string, core::Seq> convos_;
   Delivery news_;
   std::size_t bytes_ = 0;
   std::move_only_function<void()> ready_;
@@ -71,8 +78,9 @@ class Hub final : public LogSink {
   std::unique_ptr<Subscription> subscribe(const core::Did& user,
                                           const std::vector<core::ConvoId>& convos,
                                           std::optional<core::ConvoId> only);
-  /// For a user-wide subscription whose conversations were read after subscribing.
-  void follow(Subscription& subscription, const std::vector<core::ConvoId>& convos);
+  /// What was read after subscribing. Word of an earlier membership's end may still be under way;
+  /// it does not end this one.
+  void follow(Subscription& subscription, const std::vector<Membership>& memberships);
 
   void publish(std::vector<LogEvent> events) override;
   void resync() override;
@@ -88,7 +96,9 @@ class Hub final : public LogSink {
   friend class Subscription;
 
   void drop(Subscription& subscription);
-  void add_locked(Subscription& subscription, const core::ConvoId& convo);
+  void add_locked(Subscription& subscription, const core::ConvoId& convo, core::Seq after);
+  void publish_change_locked(const RosterChange& change,
+                             std::vector<std::move_only_function<void()>>& wake);
   void push_locked(Subscription& subscription, const LogEvent& event,
                    std::vector<std::move_only_function<void()>>& wake);
 

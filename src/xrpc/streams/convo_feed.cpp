@@ -188,10 +188,10 @@ void ConvoFeed::replayed(Result<Look> found) {
 }
 
 void ConvoFeed::learn_locked(const Look& found, std::string& out) {
-  std::vector<core::ConvoId> joined;
+  std::vector<realtime::Membership> joined;
   for (const auto& window : found.joined) {
     after_.insert_or_assign(window.convo.value, window.after);
-    joined.push_back(window.convo);
+    joined.push_back({window.convo, window.after});
   }
   if (!joined.empty()) services_.hub.follow(*live_, joined);
   for (const auto& row : found.rows) {

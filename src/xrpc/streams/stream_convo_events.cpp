@@ -66,10 +66,11 @@ Task<http::Response> handle_stream_convo_events(Call call) {
         call.services, [user](storage::Reader& reader) { return reader.windows(user); });
     auto windows = co_await reading;
     if (!windows) co_return error_response(windows.error());
-    for (const auto& window : *windows) known.push_back(window.convo);
-    call.services->hub.follow(*live, known);
     start.windows = std::move(*windows);
   }
+  std::vector<realtime::Membership> memberships;
+  for (const auto& window : start.windows) memberships.push_back({window.convo, window.after});
+  call.services->hub.follow(*live, memberships);
   co_return stream_of(std::make_shared<ConvoFeed>(*call.services, FeedScope{user, input->only},
                                                   std::move(live), std::move(start)));
 }

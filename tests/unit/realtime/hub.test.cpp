@@ -174,7 +174,7 @@ TEST_F(HubTest, follows_what_was_read_after_subscribing_without_doubling_it) {
   publish(joined(alice, one));
   mine->take();
 
-  hub.follow(*mine, {one, two});
+  hub.follow(*mine, {{one, core::Seq(0)}, {two, core::Seq(0)}});
   hub.publish({row(one, 1), row(two, 1)});
 
   EXPECT_EQ(told(mine->take()), (Told{"01/1", "02/1"}));
@@ -294,6 +294,23 @@ TEST_F(HubTest, bounds_the_listeners_of_a_user) {
   EXPECT_NE(hub.subscribe(alice, {}, std::nullopt), nullptr);
   EXPECT_EQ(hub.subscriptions(), 1U);
   EXPECT_EQ(page_line("active_sse_connections"), "1");
+}
+
+// Found by the simulator (seed 4349): a stream opened just after a member came back, before the
+// word of its departure had left the lane, heard nothing ever again.
+TEST_F(HubTest, the_end_of_an_earlier_membership_does_not_end_the_one_that_is_followed) {
+  for (const auto& only : {std::optional(one), std::optional<core::ConvoId>()}) {
+    const auto live = hub.subscribe(alice, {}, only);
+    hub.follow(*live, {{one, core::Seq(58)}});
+
+    publish(left(alice, one, 57));
+    publish(row(one, 59));
+    EXPECT_EQ(told(live->take()), (Told{"01/59"}));
+    publish(left(alice, one, 60));
+    publish(row(one, 61));
+
+    EXPECT_EQ(told(live->take()), (Told{"-01"}));
+  }
 }
 
 }  // namespace
