@@ -125,9 +125,6 @@ void SimNode::open_stream(xrpc::FeedScope scope, std::optional<xrpc::StreamCurso
       opened(nullptr);
       return;
     }
-    std::vector<core::ConvoId> known;
-    for (const auto& window : *windows) known.push_back(window.convo);
-    hub_.follow(*live, known);
     opened(
         std::make_shared<xrpc::ConvoFeed>(*services_, std::move(scope), std::move(live),
                                           xrpc::FeedStart{std::move(cursor), std::move(*windows)}));

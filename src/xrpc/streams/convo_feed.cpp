@@ -39,7 +39,12 @@ ConvoFeed::ConvoFeed(Services& services, FeedScope scope,
       scope_(std::move(scope)),
       live_(std::move(live)),
       cursor_(std::move(start.cursor)) {
-  for (auto& window : start.windows) after_[window.convo.value] = window.after;
+  std::vector<realtime::Membership> memberships;
+  for (const auto& window : start.windows) {
+    after_[window.convo.value] = window.after;
+    memberships.push_back({window.convo, window.after});
+  }
+  services_.hub.follow(*live_, memberships);
 }
 
 void ConvoFeed::next(std::move_only_function<void(Chunk)> answer) {

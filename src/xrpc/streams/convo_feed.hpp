@@ -39,7 +39,7 @@ struct FeedStart {
 /// timers.
 class ConvoFeed final : public http::BodySource, public std::enable_shared_from_this<ConvoFeed> {
  public:
-  /// The subscription must be older than the windows of `start`.
+  /// The subscription must be older than the windows of `start`; it follows them from here on.
   ConvoFeed(Services& services, FeedScope scope, std::unique_ptr<realtime::Subscription> live,
             FeedStart start);
 

@@ -68,9 +68,6 @@ Task<http::Response> handle_stream_convo_events(Call call) {
     if (!windows) co_return error_response(windows.error());
     start.windows = std::move(*windows);
   }
-  std::vector<realtime::Membership> memberships;
-  for (const auto& window : start.windows) memberships.push_back({window.convo, window.after});
-  call.services->hub.follow(*live, memberships);
   co_return stream_of(std::make_shared<ConvoFeed>(*call.services, FeedScope{user, input->only},
                                                   std::move(live), std::move(start)));
 }
