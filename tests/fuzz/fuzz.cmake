@@ -21,11 +21,16 @@ function(catbird_add_fuzzer name)
   file(MAKE_DIRECTORY ${fuzz_work}/seeds/${name} ${fuzz_work}/found/${name})
   set(run -max_len=4096 -timeout=10 -malloc_limit_mb=64 -rss_limit_mb=1024 ${arg_ARGS})
   list(JOIN run " " line)
+  # A corpus that is still empty has no folder: git keeps none.
+  set(fuzz_corpus)
+  if(IS_DIRECTORY ${fuzz_here}/corpus/${name})
+    set(fuzz_corpus ${fuzz_here}/corpus/${name})
+  endif()
   file(APPEND ${fuzz_work}/targets "${name} ${line}\n")
   add_test(NAME fuzz.${name} COMMAND catbird_fuzz_${name} ${run} -seed=1
     -max_total_time=${CATBIRD_FUZZ_SECONDS} -print_final_stats=1
     -artifact_prefix=${fuzz_work}/found/${name}- ${fuzz_work}/found/${name}
-    ${fuzz_work}/seeds/${name} ${fuzz_here}/corpus/${name})
+    ${fuzz_work}/seeds/${name} ${fuzz_corpus})
   set_tests_properties(fuzz.${name} PROPERTIES LABELS fuzz FIXTURES_REQUIRED fuzz_seeds TIMEOUT 600)
 endfunction()
 
