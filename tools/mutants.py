@@ -4,6 +4,7 @@
 
 --check: only compares the list with the mutant("...") calls in src/, both ways.
 --absent BINARY: only proves that a binary was built without them.
+--record: writes into the list what each was found by this time.
 """
 
 import argparse
@@ -16,6 +17,7 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 LIST = ROOT / "tests/mutants/mutants.tsv"
+NODE = ROOT / "tests/integration/node"
 HANG_SECONDS = 300  # A mutant that makes its finder hang is found, too.
 LINES_SHOWN = 160  # characters
 
@@ -27,8 +29,8 @@ FINDERS = {
     "unit_xrpc": ["{build}/tests/catbird_test_unit_xrpc", "--gtest_brief=1"],
     "contract_storage": ["{build}/tests/catbird_test_contract_storage", "--gtest_brief=1"],
     "crash": ["{build}/tests/catbird-crash", "--cuts", "200"],
-    "race": ["npm", "run", "--silent", "--prefix", str(ROOT / "tests/integration/node"), "races", "--",
-             "--test-name-pattern=actors|first time"],
+    "race": [str(NODE / "node_modules/.bin/node"), "--test", "--test-reporter=spec",
+             "--test-name-pattern=first time", str(NODE / "races/races.test.mjs")],
 }
 RACE_ENVIRONMENT = {
     "CATBIRD_SERVER_BINARY": "{build}/src/catbird-mls-server",
@@ -43,8 +45,21 @@ TELLING = re.compile(r"seed \d+|: Failure|check failed|violation|✖|broken|^\[ 
 def mutants():
     for line in LIST.read_text().splitlines():
         if line and not line.startswith("#"):
-            name, finder, what = line.split("\t")
+            name, finder, _, what = line.split("\t")
             yield name, finder, what
+
+
+def record(told):
+    """The third column: the seed, or the check, that found it."""
+    lines = []
+    for line in LIST.read_text().splitlines():
+        cells = line.split("\t")
+        if not line.startswith("#") and cells[0] in told:
+            seed = re.search(r"seed \d+", told[cells[0]])
+            place = re.search(r"\w+\.test\.cpp:\d+", told[cells[0]])
+            cells[2] = seed[0] if seed else place[0] if place else told[cells[0]].split(" (")[0]
+        lines.append("\t".join(cells))
+    LIST.write_text("\n".join(lines) + "\n")
 
 
 def check():
@@ -86,6 +101,7 @@ def run(build, finder, mutant):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true")
+    parser.add_argument("--record", action="store_true")
     parser.add_argument("--absent", metavar="BINARY")
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build/mutants")
     parser.add_argument("--jobs", type=int, default=2)
@@ -110,11 +126,14 @@ def main():
             if not passed:
                 print(f"{finder} fails without any mutant: {line}")
                 return 1
-        found = 0
+        found, told = 0, {}
         results = pool.map(lambda m: run(arguments.build, m[1], m[0]), chosen)
         for (name, finder, what), (passed, line) in zip(chosen, results):
             found += not passed
+            told[name] = "missed" if passed else line
             print(f"{'MISSED' if passed else 'found '}  {name:30} {finder:17} {line or what}", flush=True)
+    if arguments.record:
+        record(told)
     print(f"found {found} of {len(chosen)}")
     return 0 if found == len(chosen) else 1
 

@@ -224,7 +224,7 @@ void Conversation::apply_one(const AdminPromoted& event) { at(event.user).admin 
 
 void Conversation::apply_one(const RowAppended& event) {
   CATBIRD_CHECK(event.seq.value == state_.last_seq.value + 1);
-  state_.last_seq = event.seq;
+  if (!mutant("max_seq_plus_one")) state_.last_seq = event.seq;
   if (event.kind == Kind::commit) {
     CATBIRD_CHECK(event.base == state_.epoch && event.epoch.value == state_.epoch.value + 1);
     state_.epoch = event.epoch;

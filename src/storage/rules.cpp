@@ -49,6 +49,7 @@ Result<void> check_write_set(const WriteSet& set) {
     }
     if (row->epoch != epoch) return contradiction("row of another epoch");
   }
+  if (mutant("max_seq_plus_one")) return {};
   if (seq != set.new_last_seq) return contradiction("new last seq is not that of the rows");
   if (epoch != set.new_epoch) return contradiction("new epoch is not that of the rows");
   return {};
