@@ -153,13 +153,18 @@ void CommitLane::write(Batch& batch) {
       results[sent[i]] = std::move(outcome.sets[i]);
     }
     job_results = std::move(outcome.jobs);
-    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
-    transaction_seconds_.observe(took.count());
-    if (!sets.empty()) envelope_seconds_.observe(took.count());
-    transactions_.add();
-    writes_.add(static_cast<double>(sets.size() + jobs.size()));
+    count_transaction(began, sets.size(), jobs.size());
   }
   settle(batch, std::move(results), std::move(job_results));
+}
+
+void CommitLane::count_transaction(std::chrono::steady_clock::time_point began, std::size_t sets,
+                                   std::size_t jobs) {
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
+  transaction_seconds_.observe(took.count());
+  if (sets > 0) envelope_seconds_.observe(took.count());
+  transactions_.add();
+  writes_.add(static_cast<double>(sets + jobs));
 }
 
 void CommitLane::transact(DirectEntry entry) {
@@ -174,11 +179,7 @@ void CommitLane::transact(DirectEntry entry) {
   });
   if (set) {
     publish({&*set, 1}, {&result, 1});
-    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
-    transaction_seconds_.observe(took.count());
-    envelope_seconds_.observe(took.count());
-    transactions_.add();
-    writes_.add();
+    count_transaction(began, 1, 0);
   }
   entry.home->post([done = std::move(entry.done), result = std::move(result)]() mutable {
     done(std::move(result));

@@ -8,6 +8,8 @@
 #include "storage/reader.hpp"
 
 #include <atomic>
+#include <chrono>
+#include <cstddef>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -75,6 +77,8 @@ class CommitLane {
   Batch take_locked();
   void write(Batch& batch);
   void transact(DirectEntry entry);
+  void count_transaction(std::chrono::steady_clock::time_point began, std::size_t sets,
+                         std::size_t jobs);
   void publish(std::span<const storage::WriteSet> sets,
                std::span<const storage::WriteResult> results);
   static void settle(Batch& batch, std::vector<storage::WriteResult> sets,

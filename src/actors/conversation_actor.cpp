@@ -2,6 +2,7 @@
 #include "actors/conversation_actor.hpp"
 
 #include "actors/limits.hpp"
+#include "actors/write_set.hpp"
 #include "base/check.hpp"
 #include "base/mutant.hpp"
 #include "core/limits.hpp"
@@ -161,21 +162,8 @@ void ConversationActor::give_access(Letter& letter, Result<core::Access> access)
 }
 
 void ConversationActor::submit(Place place, core::Decision decision) {
-  storage::WriteSet set;
-  set.convo = id_;
-  set.row = row_;
-  set.creates = !head_.exists();
-  set.seen = seen_;
-  set.fence = core::Fence(engine_.fence.load());
-  set.version = version_;
-  set.last_seq = head_.last_seq();
-  set.epoch = head_.epoch();
-  for (const auto& event : decision.events) {
-    head_.apply(event);
-  }
-  set.new_last_seq = head_.last_seq();
-  set.new_epoch = head_.epoch();
-  set.events = std::move(decision.events);
+  auto set = make_write_set(head_, {row_, seen_, version_}, core::Fence(engine_.fence.load()),
+                            std::move(decision.events));
   if (set.creates) {
     keys_ready_ = true;  // a new conversation has no keys but those it made
     log_start();

@@ -3,6 +3,7 @@
 
 #include "actors/letter.hpp"
 #include "actors/limits.hpp"
+#include "actors/write_set.hpp"
 #include "base/mutant.hpp"
 #include "obs/log.hpp"
 
@@ -19,24 +20,6 @@ constexpr std::string_view log_target = "catbird_server::actors::direct";
 
 Error overloaded() { return {Errc::overloaded, "the server is busy", std::nullopt, 1}; }
 Error too_late() { return {Errc::deadline, "not started in time", std::nullopt, 0}; }
-
-storage::WriteSet write_set(const storage::Loaded& loaded, core::Fence fence,
-                            core::Conversation& head, std::vector<core::Event> events) {
-  storage::WriteSet set;
-  set.convo = head.id();
-  set.row = loaded.row;
-  set.creates = !head.exists();
-  set.seen = loaded.fence;
-  set.fence = fence;
-  set.version = loaded.version;
-  set.last_seq = head.last_seq();
-  set.epoch = head.epoch();
-  for (const auto& event : events) head.apply(event);
-  set.new_last_seq = head.last_seq();
-  set.new_epoch = head.epoch();
-  set.events = std::move(events);
-  return set;
-}
 
 }  // namespace
 
@@ -125,7 +108,7 @@ Result<std::optional<storage::WriteSet>> DirectGateway::decide(Request& request,
   }
   request.outcome = std::move(decision->outcome);
   if (decision->events.empty()) return std::nullopt;
-  auto set = write_set(*loaded, fence, head, std::move(decision->events));
+  auto set = make_write_set(head, Footing::of(*loaded), fence, std::move(decision->events));
   request.new_epoch = set.new_epoch > set.epoch;
   return set;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "sim/nemesis.hpp"
 
+#include "actors/write_set.hpp"
 #include "base/check.hpp"
 #include "core/conversation.hpp"
 
@@ -58,18 +59,8 @@ void Intruder::write(std::size_t convo) {
   const auto& op = plan(convo, user_of(member->user), conversation.epoch());
   auto decision = conversation.decide(op.command, outside_.clock.now());
   CATBIRD_CHECK(decision && fence);
-  storage::WriteSet set;
-  set.convo = id;
-  set.row = loaded->row;
-  set.seen = loaded->fence;
-  set.fence = *fence;
-  set.version = loaded->version;
-  set.last_seq = conversation.last_seq();
-  set.epoch = conversation.epoch();
-  for (const auto& event : decision->events) conversation.apply(event);
-  set.new_last_seq = conversation.last_seq();
-  set.new_epoch = conversation.epoch();
-  set.events = std::move(decision->events);
+  const auto set = actors::make_write_set(conversation, actors::Footing::of(*loaded), *fence,
+                                          std::move(decision->events));
   const auto result = stores_->writer().commit({&set, 1}, {});
   CATBIRD_CHECK(result.sets[0].status == storage::CommitStatus::committed);
   ++written_;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "unit/actors/world.hpp"
 
+#include "actors/write_set.hpp"
 #include "obs/log.hpp"
 
 namespace catbird::actors {
@@ -54,18 +55,7 @@ void World::foreign_write(const core::Command& command) {
   core::Conversation convo(convo_id(), loaded->state);
   auto decision = convo.decide(command, start);
   ASSERT_TRUE(decision);
-  storage::WriteSet set;
-  set.convo = convo_id();
-  set.row = loaded->row;
-  set.seen = loaded->fence;
-  set.fence = *fence;
-  set.version = loaded->version;
-  set.last_seq = convo.last_seq();
-  set.epoch = convo.epoch();
-  for (const auto& event : decision->events) convo.apply(event);
-  set.new_last_seq = convo.last_seq();
-  set.new_epoch = convo.epoch();
-  set.events = std::move(decision->events);
+  const auto set = make_write_set(convo, Footing::of(*loaded), *fence, std::move(decision->events));
   const auto result = stores->writer().commit({&set, 1}, {});
   ASSERT_EQ(result.sets[0].status, storage::CommitStatus::committed);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "actors/write_set.hpp"
 #include "core/conversation.hpp"
 #include "storage/memory/memory_store.hpp"
 #include "xrpc/router.hpp"
@@ -235,18 +236,8 @@ class World {
     command.tag = tags.of(id, command.caller.user);
     auto decision = head.decide(command, clock.now());
     EXPECT_TRUE(decision.has_value()) << static_cast<int>(decision.error().code);
-    storage::WriteSet set;
-    set.convo = id;
-    set.creates = !head.exists();
-    set.seen = loaded->fence;
-    set.fence = core::Fence(1);
-    set.version = loaded->version;
-    set.last_seq = head.last_seq();
-    set.epoch = head.epoch();
-    for (const auto& event : decision->events) head.apply(event);
-    set.new_last_seq = head.last_seq();
-    set.new_epoch = head.epoch();
-    set.events = decision->events;
+    auto set = actors::make_write_set(head, actors::Footing::of(*loaded), core::Fence(1),
+                                      std::move(decision->events));
     lane.submit({.set = std::move(set),
                  .activation = std::make_shared<actors::Activation>(),
                  .home = &loop,
