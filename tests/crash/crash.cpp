@@ -4,6 +4,7 @@
 //   catbird-crash [--cuts N] [--from SEED] [--plant no-fsync|early-reply]
 // Exits 1 if a promise is broken; with --plant, if none is. A failing seed is run again by --from.
 #include "crash/life.hpp"
+#include "support/temp_dir.hpp"
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -43,9 +44,7 @@ struct Tally {
 
 /// In memory if possible: the real disk is not what is tested.
 fs::path scratch() {
-  const auto parent =
-      fs::is_directory("/dev/shm") ? fs::path("/dev/shm") : fs::temp_directory_path();
-  auto pattern = (parent / "catbird-crash-XXXXXX").string();
+  auto pattern = (test::TempDir::in_memory() / "catbird-crash-XXXXXX").string();
   if (mkdtemp(pattern.data()) == nullptr) std::abort();
   return pattern;
 }

@@ -4,8 +4,7 @@
 #include "base/check.hpp"
 #include "storage/sqlite/sqlite_store.hpp"
 
-#include <cstdlib>
-#include <string>
+#include <utility>
 
 namespace catbird::sim {
 
@@ -25,25 +24,9 @@ class Shared final : public storage::Stores {
 
 }  // namespace
 
-Scratch::Scratch() {
-  const std::filesystem::path memory("/dev/shm");
-  std::error_code ignored;
-  const auto place = std::filesystem::is_directory(memory, ignored)
-                         ? memory
-                         : std::filesystem::temp_directory_path();
-  auto name = (place / "catbird-sim-XXXXXX").string();
-  CATBIRD_CHECK(::mkdtemp(name.data()) != nullptr);
-  folder_ = name;
-}
-
-Scratch::~Scratch() {
-  std::error_code ignored;
-  std::filesystem::remove_all(folder_, ignored);
-}
-
 std::shared_ptr<storage::Stores> Scratch::open() const {
   storage::SqliteOptions options;
-  options.path = (folder_ / "sim.db").string();
+  options.path = folder_.file("sim.db");
   options.writer_cache_kib = 2048;
   options.reader_cache_kib = 1024;
   auto stores = storage::open_sqlite(options);

@@ -2,8 +2,8 @@
 #pragma once
 
 #include "storage/stores.hpp"
+#include "support/temp_dir.hpp"
 
-#include <filesystem>
 #include <memory>
 
 namespace catbird::sim {
@@ -11,14 +11,10 @@ namespace catbird::sim {
 /// A folder for one real database, in memory if the machine has such a place; gone afterwards.
 class Scratch {
  public:
-  Scratch();
-  ~Scratch();
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
   std::shared_ptr<storage::Stores> open() const;
 
  private:
-  std::filesystem::path folder_;
+  test::TempDir folder_{test::TempDir::in_memory()};
 };
 
 /// The same open store for several users of it: SQLite has one writing connection.

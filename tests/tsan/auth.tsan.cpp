@@ -2,13 +2,13 @@
 // Service auth as the workers of a node use it: all at once, with DID documents that come on
 // another thread, keys that are rotated meanwhile, and tokens that several threads try to use.
 #include "app/threads.hpp"
+#include "support/temp_dir.hpp"
 #include "unit/auth/auth_world.hpp"
 
 #include <gtest/gtest.h>
 
 #include <array>
 #include <atomic>
-#include <filesystem>
 #include <future>
 #include <memory>
 #include <string>
@@ -60,18 +60,14 @@ class LateDirectory {
 class AuthTsan : public testing::Test {
  protected:
   AuthTsan() {
-    folder_ = std::filesystem::temp_directory_path() / "catbird-auth-tsan-XXXXXX";
-    std::string name = folder_.string();
-    folder_ = ::mkdtemp(name.data());
     options_.service_did = service;
-    options_.journal_path = (folder_ / "journal").string();
+    options_.journal_path = folder_.file("journal");
     options_.document_fresh = std::chrono::seconds(2);  // documents expire while we verify
     auth_ = std::move(*ServiceAuth::open(options_, clock_, directory_.fetch()));
   }
   ~AuthTsan() override {
     directory_.stop();
     auth_.reset();
-    std::filesystem::remove_all(folder_);
   }
 
   std::string token(std::size_t of) {
@@ -85,7 +81,7 @@ class AuthTsan : public testing::Test {
     return answer.get_future().get();
   }
 
-  std::filesystem::path folder_;
+  test::TempDir folder_;
   ManualClock clock_;
   LateDirectory directory_;
   AuthOptions options_;

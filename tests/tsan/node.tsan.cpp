@@ -7,6 +7,7 @@
 #include "obs/log.hpp"
 #include "support/http_peer.hpp"
 #include "support/mls_writer.hpp"
+#include "support/temp_dir.hpp"
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
@@ -14,7 +15,6 @@
 
 #include <atomic>
 #include <chrono>
-#include <filesystem>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -115,10 +115,7 @@ class NodeTsan : public ::testing::TestWithParam<bool> {
  protected:
   NodeTsan() {
     obs::configure_log("error");
-    std::string name =
-        (std::filesystem::temp_directory_path() / "catbird-node-tsan-XXXXXX").string();
-    folder_ = ::mkdtemp(name.data());
-    config_.sqlite_path = (folder_ / "store.db").string();
+    config_.sqlite_path = folder_.file("store.db");
     config_.secret_path = config_.sqlite_path + ".secret";
     config_.journal_path = config_.sqlite_path + ".tokens";
     config_.service_did = "did:web:localhost";
@@ -129,7 +126,6 @@ class NodeTsan : public ::testing::TestWithParam<bool> {
     config_.workers = 3;
     config_.stream_events_max = 64;  // so that a slow stream falls behind
   }
-  ~NodeTsan() override { std::filesystem::remove_all(folder_); }
 
   void start(bool actors) {
     config_.actors = actors;
@@ -176,7 +172,7 @@ class NodeTsan : public ::testing::TestWithParam<bool> {
   void listen(std::size_t user, std::atomic<bool>& stop);
   void check_all();
 
-  std::filesystem::path folder_;
+  test::TempDir folder_;
   Config config_;
   std::unique_ptr<Node> node_;
   std::thread thread_;

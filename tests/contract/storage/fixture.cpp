@@ -57,17 +57,6 @@ std::vector<BackendCase> all_backends() {
   };
 }
 
-TempDir::TempDir() {
-  auto pattern = (std::filesystem::temp_directory_path() / "catbird-XXXXXX").string();
-  if (mkdtemp(pattern.data()) == nullptr) std::abort();
-  path_ = pattern;
-}
-
-TempDir::~TempDir() {
-  std::error_code ignored;
-  std::filesystem::remove_all(path_, ignored);
-}
-
 Bytes id32(const std::string& text) {
   Bytes bytes(text.begin(), text.end());
   bytes.resize(32, 0);

@@ -3,10 +3,10 @@
 
 #include "core/conversation.hpp"
 #include "storage/stores.hpp"
+#include "support/temp_dir.hpp"
 
 #include <gtest/gtest.h>
 
-#include <filesystem>
 #include <memory>
 #include <string>
 #include <utility>
@@ -35,18 +35,7 @@ inline std::string case_name(const testing::TestParamInfo<BackendCase>& info) {
   return info.param.name;
 }
 
-/// A directory that is gone at the end of the test.
-class TempDir {
- public:
-  TempDir();
-  ~TempDir();
-  TempDir(const TempDir&) = delete;
-  TempDir& operator=(const TempDir&) = delete;
-  std::string file(const std::string& name) const { return (path_ / name).string(); }
-
- private:
-  std::filesystem::path path_;
-};
+using test::TempDir;
 
 inline const core::Did alice{"did:plc:alice"};
 inline const core::Did bob{"did:plc:bob"};
