@@ -31,14 +31,27 @@ function(catbird_add_library name)
   target_link_libraries(catbird_${name} ${scope} ${arg_DEPS})
 endfunction()
 
+# Where the tests' own PostgreSQL server keeps its data: a folder that the user postgres can reach,
+# of this build folder alone. CTest starts it before the first test that needs it.
+string(MD5 CATBIRD_TEST_POSTGRES_NAME "${CMAKE_BINARY_DIR}")
+set(CATBIRD_TEST_POSTGRES_DIR "/tmp/catbird-postgres-${CATBIRD_TEST_POSTGRES_NAME}")
+string(REPLACE "/" "%2F" CATBIRD_TEST_POSTGRES_HOST "${CATBIRD_TEST_POSTGRES_DIR}")
+set(CATBIRD_TEST_POSTGRES "postgresql://postgres@${CATBIRD_TEST_POSTGRES_HOST}:5432/catbird")
+
 # catbird_add_test(unit_core SOURCES ... DEPS ... LABEL unit): one binary, each case seen by CTest.
+# With POSTGRES its cases run while the tests' server does, and find it in CATBIRD_TEST_POSTGRES.
 function(catbird_add_test kind)
-  cmake_parse_arguments(arg "" "LABEL" "SOURCES;DEPS" ${ARGN})
+  cmake_parse_arguments(arg "POSTGRES" "LABEL" "SOURCES;DEPS" ${ARGN})
+  set(properties LABELS ${arg_LABEL} TIMEOUT 600)
+  if(arg_POSTGRES)
+    list(APPEND properties FIXTURES_REQUIRED postgres
+      ENVIRONMENT "CATBIRD_TEST_POSTGRES=${CATBIRD_TEST_POSTGRES}")
+  endif()
   add_executable(catbird_test_${kind} ${arg_SOURCES})
   target_include_directories(catbird_test_${kind} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
   target_compile_definitions(catbird_test_${kind} PRIVATE
     CATBIRD_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
   target_link_libraries(catbird_test_${kind} PRIVATE catbird_options ${arg_DEPS} GTest::gmock GTest::gtest_main)
   gtest_discover_tests(catbird_test_${kind} TEST_PREFIX "${kind}." DISCOVERY_TIMEOUT 120
-    PROPERTIES LABELS ${arg_LABEL} TIMEOUT 600)
+    PROPERTIES ${properties})
 endfunction()

@@ -51,6 +51,7 @@ struct WriteResult {
   Error error{};                     // for everything but committed
   RowHandle row = 0;                 // committed: for the next write set
   std::uint64_t first_position = 0;  // committed: position of its first row, consecutive from there
+                                     // and above all before; between sets there may be holes
 };
 
 class Reader;

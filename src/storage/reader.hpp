@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -124,6 +125,14 @@ struct Window {
   core::Seq after;
 };
 
+/// Who wrote a conversation last, and how often it was written: what an answer from memory must
+/// still find true where other processes write the same store (DECISIONS 7).
+struct Standing {
+  core::ConvoId convo;
+  core::Fence fence;
+  core::Version version;
+};
+
 class Reader {
  public:
   virtual ~Reader() = default;
@@ -161,6 +170,8 @@ class Reader {
                                                                  Timestamp now) = 0;
   virtual Result<std::vector<SuiteStats>> key_package_stats(const core::Did& user,
                                                             Timestamp now) = 0;
+  /// One read for all of them; conversations that do not exist are left out.
+  virtual Result<std::vector<Standing>> standings(std::span<const core::ConvoId> convos) = 0;
   /// A cheap round trip for /health.
   virtual Result<void> ping() = 0;
 };

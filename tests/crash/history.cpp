@@ -3,7 +3,7 @@
 
 #include "contract/storage/describe.hpp"
 #include "core/limits.hpp"
-#include "storage/sqlite/checksum.hpp"
+#include "storage/checksum.hpp"
 
 #include <algorithm>
 #include <array>
@@ -39,7 +39,7 @@ Bytes ref_of(std::uint64_t name) { return id32("ref " + std::to_string(name)); }
 
 /// Long bytes by their checksum: a text is kept for every batch.
 Blob brief(const Blob& bytes) {
-  const auto sum = std::to_string(storage::sqlite::sum_of(*bytes));
+  const auto sum = std::to_string(storage::sum_of(*bytes));
   return make_blob(Bytes(sum.begin(), sum.end()));
 }
 

@@ -88,6 +88,18 @@ class MemoryReader final : public Reader {
     return Loaded{snapshot_of(*row), row->id, row->head.fence, row->head.version};
   }
 
+  Result<std::vector<Standing>> standings(std::span<const core::ConvoId> convos) override {
+    const std::lock_guard lock(data_.mutex);
+    if (failing()) return unavailable();
+    std::vector<Standing> found;
+    for (const auto& convo : convos) {
+      if (const auto* row = data_.find(convo)) {
+        found.push_back({convo, row->head.fence, row->head.version});
+      }
+    }
+    return found;
+  }
+
   Result<Keys> load_keys(const core::ConvoId& convo, std::size_t max) override {
     const std::lock_guard lock(data_.mutex);
     if (failing()) return unavailable();

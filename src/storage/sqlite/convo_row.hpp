@@ -3,6 +3,7 @@
 
 #include "core/snapshot.hpp"
 #include "storage/convo_store.hpp"
+#include "storage/rows.hpp"
 #include "storage/sqlite/database.hpp"
 
 #include <cstdint>
@@ -14,26 +15,6 @@
 
 namespace catbird::storage::sqlite {
 
-struct ConvoRow {
-  RowHandle id = 0;
-  core::ConvoId convo;
-  Bytes group_id;
-  std::uint64_t generation = 0;
-  core::Did creator;
-  std::uint16_t suite = 0;
-  std::string name;
-  Timestamp created_at;
-  core::Epoch creation_epoch;
-  core::Epoch epoch;
-  core::Seq last_seq;  // next_seq - 1
-  core::Seq first_seq{1};
-  core::Version version;
-  core::Fence fence;
-  std::optional<core::Epoch> group_info_epoch;
-  std::optional<Timestamp> last_message_at;
-  std::uint64_t members = 0;
-};
-
 /// Nothing if there is no such conversation.
 Result<std::optional<ConvoRow>> find_convo(Database& database, const core::ConvoId& convo);
 Result<std::optional<ConvoRow>> find_convo(Database& database, RowHandle id);
@@ -42,16 +23,6 @@ Result<void> insert_convo(Database& database, const ConvoRow& row);
 /// The write statement: advances the row only if it still is what the set expects. False if not.
 Result<bool> update_convo(Database& database, const ConvoRow& row, const WriteSet& expected);
 
-struct MemberRow {
-  core::Did user;
-  bool admin = false;
-  core::Seq join_seq;
-  core::Seq read_seq;
-  Timestamp joined_at;
-  std::optional<Timestamp> promoted_at;
-  std::optional<core::Departure> left;
-};
-
 Result<std::optional<MemberRow>> find_member(Database& database, RowHandle convo,
                                              const core::Did& user);
 Result<void> write_member(Database& database, RowHandle convo, const MemberRow& row);
@@ -59,10 +30,6 @@ Result<void> write_member(Database& database, RowHandle convo, const MemberRow& 
 /// many as the conversation says: a roster is complete or an error.
 Result<std::vector<MemberRow>> all_members(Database& database, const ConvoRow& convo);
 
-struct DeviceRow {
-  core::Did user;
-  core::DeviceId device;
-};
 /// Sorted by user and device.
 Result<std::vector<DeviceRow>> all_devices(Database& database, RowHandle convo);
 

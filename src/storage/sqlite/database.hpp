@@ -2,7 +2,7 @@
 #pragma once
 
 #include "base/result.hpp"
-#include "storage/sqlite/value.hpp"
+#include "storage/value.hpp"
 
 #include <sqlite3.h>
 

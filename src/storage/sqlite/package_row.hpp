@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "storage/rules.hpp"
+#include "storage/rows.hpp"
 #include "storage/sqlite/database.hpp"
 
 #include <cstdint>
@@ -9,17 +9,6 @@
 #include <vector>
 
 namespace catbird::storage::sqlite {
-
-struct PackageRow {
-  PackageState state;
-  core::Did user;
-  std::uint16_t suite = 0;
-  Bytes ref;
-  Bytes hash;
-  Timestamp published_at;
-  std::optional<Timestamp> consumed_at;
-  std::int64_t body_sum = 0;
-};
 
 Result<std::optional<PackageRow>> package_by_ref(Database& database, ByteView ref);
 Result<std::optional<PackageRow>> package_by_hash(Database& database, ByteView hash);

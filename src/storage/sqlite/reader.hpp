@@ -40,6 +40,7 @@ class SqliteReader final : public Reader {
   Result<std::vector<KeyPackageFacts>> find_key_packages(const std::vector<Bytes>& ids,
                                                          Timestamp now) override;
   Result<std::vector<SuiteStats>> key_package_stats(const core::Did& user, Timestamp now) override;
+  Result<std::vector<Standing>> standings(std::span<const core::ConvoId> convos) override;
   Result<void> ping() override;
 
  private:

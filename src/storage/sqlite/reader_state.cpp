@@ -120,6 +120,18 @@ Result<Loaded> SqliteReader::load(const core::ConvoId& convo) {
   return loaded;
 }
 
+Result<std::vector<Standing>> SqliteReader::standings(std::span<const core::ConvoId> convos) {
+  const ReadScope scope(*db_);
+  if (!scope.begun()) return std::unexpected(scope.begun().error());
+  std::vector<Standing> found;
+  for (const auto& convo : convos) {
+    auto row = find_convo(*db_, convo);
+    if (!row) return std::unexpected(row.error());
+    if (*row) found.push_back({convo, (*row)->fence, (*row)->version});
+  }
+  return found;
+}
+
 Result<Reader::Keys> SqliteReader::load_keys(const core::ConvoId& convo, std::size_t max) {
   const ReadScope scope(*db_);
   if (!scope.begun()) return std::unexpected(scope.begun().error());

@@ -1,21 +1,13 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "storage/rules.hpp"
+#include "storage/rows.hpp"
 #include "storage/sqlite/database.hpp"
 
 #include <string_view>
 #include <vector>
 
 namespace catbird::storage::sqlite {
-
-struct RecipientRow {
-  WelcomePointer pointer;
-  std::int64_t welcome = 0;
-  RowHandle convo = 0;
-  core::Did user;
-  Bytes ref;
-};
 
 /// All pointers of a user in a conversation, oldest first.
 Result<std::vector<RecipientRow>> recipients_of(Database& database, RowHandle convo,

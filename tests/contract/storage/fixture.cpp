@@ -2,7 +2,9 @@
 #include "contract/storage/fixture.hpp"
 
 #include "storage/memory/memory_store.hpp"
+#include "storage/postgres/postgres_store.hpp"
 #include "storage/sqlite/sqlite_store.hpp"
+#include "support/postgres.hpp"
 
 #include <algorithm>
 #include <cstdlib>
@@ -48,12 +50,37 @@ class SqliteBackend final : public Backend {
   std::unique_ptr<Stores> stores_;
 };
 
+class PostgresBackend final : public Backend {
+ public:
+  PostgresBackend() { open(); }
+  Stores& stores() override { return *stores_; }
+  void reopen() override {
+    stores_.reset();
+    open();
+  }
+
+ private:
+  void open() {
+    auto opened = open_postgres({.url = database_.url()});
+    if (!opened) {
+      ADD_FAILURE() << opened.error().detail;
+      std::abort();
+    }
+    stores_ = std::move(*opened);
+  }
+
+  test::PostgresDatabase database_;
+  std::unique_ptr<Stores> stores_;
+};
+
 }  // namespace
 
 std::vector<BackendCase> all_backends() {
   return {
       {"memory", []() -> std::unique_ptr<Backend> { return std::make_unique<MemoryBackend>(); }},
       {"sqlite", []() -> std::unique_ptr<Backend> { return std::make_unique<SqliteBackend>(); }},
+      {"postgres",
+       []() -> std::unique_ptr<Backend> { return std::make_unique<PostgresBackend>(); }},
   };
 }
 

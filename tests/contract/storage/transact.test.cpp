@@ -115,7 +115,7 @@ TEST_P(Transact, refuses_a_set_that_breaks_a_rule_and_the_next_one_goes_on) {
   EXPECT_EQ(refused.status, CommitStatus::rejected);
   EXPECT_EQ(refused.error.code, Errc::conflict);
   EXPECT_EQ(next.status, CommitStatus::committed);
-  EXPECT_EQ(next.first_position, 2U);
+  EXPECT_GE(next.first_position, 2U);
   EXPECT_THAT(ids(rows(convo)), ElementsAre("m1", "m2"));
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "storage/sqlite/checksum.hpp"
+#include "storage/checksum.hpp"
 
 #include <xxhash.h>
 
@@ -7,7 +7,7 @@
 #include <bit>
 #include <cstddef>
 
-namespace catbird::storage::sqlite {
+namespace catbird::storage {
 
 namespace {
 
@@ -51,4 +51,4 @@ void RowSum::add_number(std::uint64_t value) {
   buffer_.insert(buffer_.end(), bytes.begin(), bytes.end());
 }
 
-}  // namespace catbird::storage::sqlite
+}  // namespace catbird::storage

@@ -6,9 +6,9 @@
 #include <cstdint>
 #include <string_view>
 
-namespace catbird::storage::sqlite {
+namespace catbird::storage {
 
-/// XXH3-64 of `bytes`, as SQLite keeps it: a signed integer.
+/// XXH3-64 of `bytes`, as databases keep it: a signed integer.
 std::int64_t sum_of(ByteView bytes);
 
 /// The checksum of a row: its table's name and its columns in order, each with its type and
@@ -30,4 +30,4 @@ class RowSum {
   Bytes buffer_;
 };
 
-}  // namespace catbird::storage::sqlite
+}  // namespace catbird::storage

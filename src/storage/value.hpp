@@ -4,7 +4,7 @@
 #include "base/bytes.hpp"
 #include "base/strong.hpp"
 #include "base/time.hpp"
-#include "storage/sqlite/checksum.hpp"
+#include "storage/checksum.hpp"
 
 #include <array>
 #include <cstdint>
@@ -14,7 +14,7 @@
 #include <string_view>
 #include <variant>
 
-namespace catbird::storage::sqlite {
+namespace catbird::storage {
 
 /// A column's value; text and bytes are views of the caller's.
 class Value {
@@ -70,4 +70,4 @@ inline std::int64_t sum_row(std::string_view table, std::span<const Value> value
   return sum.value();
 }
 
-}  // namespace catbird::storage::sqlite
+}  // namespace catbird::storage

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: MIT
+#include "storage/postgres/postgres_store.hpp"
+
+#include "obs/log.hpp"
+#include "storage/postgres/connector.hpp"
+#include "storage/postgres/instance.hpp"
+#include "storage/postgres/migrations.hpp"
+#include "storage/postgres/reader.hpp"
+#include "storage/postgres/schema.hpp"
+#include "storage/postgres/writer.hpp"
+
+#include <utility>
+#include <vector>
+
+namespace catbird::storage {
+
+namespace postgres {
+namespace {
+
+constexpr std::string_view log_target = "catbird_server::storage";
+
+Timeouts timeouts_of(const PostgresOptions& options) {
+  Timeouts timeouts;
+  timeouts.statement = options.statement_timeout;
+  timeouts.lock = options.lock_timeout;
+  timeouts.idle_in_transaction = options.idle_in_transaction_timeout;
+  timeouts.answer = options.statement_timeout + std::chrono::seconds(2);
+  return timeouts;
+}
+
+/// A failover may lead to a server that is less careful than the one we started on.
+Result<void> check_again(Connection& connection) { return check_server(connection); }
+
+class PostgresStores final : public Stores {
+ public:
+  explicit PostgresStores(PostgresOptions options)
+      : options_(std::move(options)), timeouts_(timeouts_of(options_)) {}
+
+  Result<void> open() {
+    auto connection = Connection::open(options_.url, Access::write, timeouts_, counters_);
+    if (!connection) return std::unexpected(connection.error());
+    if (auto safe = check_server(**connection); !safe) return safe;
+    if (auto ready = ready_schema(**connection); !ready) return ready;
+    auto incarnation = incarnation_of(**connection);
+    if (!incarnation) return std::unexpected(incarnation.error());
+    incarnation_ = std::move(*incarnation);
+    connection->reset();
+    auto instance = Instance::join(options_.url, timeouts_, counters_, options_.exclusive);
+    if (!instance) return std::unexpected(instance.error());
+    instance_ = std::move(*instance);
+    for (std::size_t i = 0; i < options_.lanes; ++i) {
+      writers_.push_back(std::make_unique<PostgresWriter>(
+          Connector(options_.url, Access::write, timeouts_, counters_, check_again)));
+    }
+    return {};
+  }
+
+  ConvoStore& writer() override { return *writers_.front(); }
+  std::size_t lanes() const override { return writers_.size(); }
+  ConvoStore& lane(std::size_t index) override { return *writers_.at(index); }
+  bool alone() const override { return instance_->alone(); }
+
+  Result<std::unique_ptr<Reader>> open_reader() override {
+    return std::make_unique<PostgresReader>(
+        Connector(options_.url, Access::read, timeouts_, counters_, {}));
+  }
+
+  std::string incarnation() const override { return incarnation_; }
+  std::string name() const override { return "postgres"; }
+
+  StoreStats stats() const override {
+    StoreStats stats;
+    stats.commits = counters_.commits;
+    stats.corrupt_rows = counters_.corrupt_rows;
+    stats.connections = static_cast<std::uint64_t>(counters_.open.load());
+    stats.connections_lost = counters_.connections_lost;
+    stats.splits = counters_.splits;
+    return stats;
+  }
+
+ private:
+  Result<void> ready_schema(Connection& connection) {
+    auto version = schema_version(connection);
+    if (!version) return std::unexpected(version.error());
+    auto old = has_predecessor(connection);
+    if (!old) return std::unexpected(old.error());
+    if (*old && *version == 0) {
+      obs::log(obs::Level::warn, log_target,
+               "this database holds tables of the predecessor: they are left alone; "
+               "`catbird-mls-server import-predecessor --from URL` copies them");
+    }
+    if (*version == migrations().size()) return {};
+    return migrate(connection, migrations());
+  }
+
+  PostgresOptions options_;
+  Timeouts timeouts_;
+  Counters counters_;
+  std::string incarnation_;
+  std::unique_ptr<Instance> instance_;
+  std::vector<std::unique_ptr<PostgresWriter>> writers_;
+};
+
+}  // namespace
+}  // namespace postgres
+
+Result<std::unique_ptr<Stores>> open_postgres(const PostgresOptions& options) {
+  auto stores = std::make_unique<postgres::PostgresStores>(options);
+  if (auto opened = stores->open(); !opened) return std::unexpected(opened.error());
+  return stores;
+}
+
+Result<void> migrate_postgres(const std::string& url, const Roles& roles) {
+  postgres::Counters counters;
+  auto connection = postgres::Connection::open(url, postgres::Access::write, {}, counters);
+  if (!connection) return std::unexpected(connection.error());
+  if (auto safe = postgres::check_server(**connection); !safe) return safe;
+  if (auto done = postgres::migrate(**connection, postgres::migrations()); !done) return done;
+  return postgres::grant_roles(**connection, roles.app, roles.cleanup);
+}
+
+}  // namespace catbird::storage

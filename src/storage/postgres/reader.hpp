@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "storage/postgres/connector.hpp"
+#include "storage/postgres/convo_row.hpp"
+#include "storage/reader.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace catbird::storage::postgres {
+
+/// A connection of its own. Every call is one statement, or several in one read-only REPEATABLE
+/// READ transaction and one round trip: one state. A lost connection is made anew once per call:
+/// reads may be repeated.
+class PostgresReader final : public Reader {
+ public:
+  explicit PostgresReader(Connector connector) : connector_(std::move(connector)) {}
+  /// On the lane's connection, inside its open transaction: load() locks the conversation's row,
+  /// so that what is decided on it stays true until the transaction ends. `writer` outlives this.
+  explicit PostgresReader(Connection& writer) : writer_(&writer) {}
+
+  Result<Loaded> load(const core::ConvoId& convo) override;
+  Result<Keys> load_keys(const core::ConvoId& convo, std::size_t max) override;
+  Result<std::optional<core::KnownKey>> find_key(const core::ConvoId& convo,
+                                                 const std::string& key) override;
+  Result<std::vector<Row>> page(const PageQuery& query) override;
+  Result<std::vector<Row>> commits(const CommitQuery& query) override;
+  Result<std::vector<Row>> log(const LogQuery& query) override;
+  Result<std::uint64_t> last_position() override;
+  Result<std::optional<core::Seq>> seq_of(const core::ConvoId& convo,
+                                          const core::MsgId& id) override;
+  Result<ConvoPage> convos(const ConvoQuery& query) override;
+  Result<std::vector<Window>> windows(const core::Did& user) override;
+  Result<std::optional<GroupInfoView>> group_info(const core::ConvoId& convo) override;
+  Result<std::optional<WelcomeView>> welcome(const core::ConvoId& convo, const core::Caller& device,
+                                             Timestamp now) override;
+  Result<std::vector<KeyPackageFacts>> find_key_packages(const std::vector<Bytes>& ids,
+                                                         Timestamp now) override;
+  Result<std::vector<SuiteStats>> key_package_stats(const core::Did& user, Timestamp now) override;
+  Result<std::vector<Standing>> standings(std::span<const core::ConvoId> convos) override;
+  Result<void> ping() override;
+
+ private:
+  /// Runs `calls` as one state and gives their rows; the connection they came over is db().
+  Result<std::vector<Rows>> read(std::vector<Call> calls);
+  Result<Rows> read_one(const char* sql, Params params);
+  /// The first statement of a read of several round trips.
+  const char* opening() const;
+  Connection& db() { return *db_; }
+  Result<std::vector<ConvoView>> views_of(const std::vector<ConvoRow>& convos,
+                                          const ConvoQuery& query);
+  Result<ConvoView> view_of(const ConvoRow& row, const std::vector<MemberRow>& members,
+                            std::vector<DeviceRow>& devices);
+  Result<void> add_unread(const std::vector<ConvoRow>& convos, const std::vector<core::Seq>& read,
+                          const ConvoQuery& query, std::vector<ConvoView>& views);
+  Result<Blob> blob_of(std::string_view table, const Rows& rows);
+
+  std::optional<Connector> connector_;
+  Connection* writer_ = nullptr;
+  Connection* db_ = nullptr;
+};
+
+}  // namespace catbird::storage::postgres

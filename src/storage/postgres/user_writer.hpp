@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "storage/postgres/connection.hpp"
+#include "storage/user_writer.hpp"
+
+#include <cstdint>
+
+namespace catbird::storage::postgres {
+
+/// Inside the lane's transaction, which holds the log lock: no other process claims at the same
+/// time. `written` says whether anything was changed, so that a job that fails must be undone.
+class PostgresUserWriter final : public UserWriter {
+ public:
+  /// `connection` and `written` must outlive this.
+  PostgresUserWriter(Connection& connection, bool& written) : db_(connection), written_(written) {}
+  Result<PublishResult> publish(const core::Caller& owner, const NewKeyPackage& package,
+                                Timestamp now) override;
+  Result<std::vector<ReservedKeyPackage>> reserve(const ReserveQuery& query) override;
+  Result<bool> confirm_welcome(const core::ConvoId& convo, const core::Caller& device,
+                               Timestamp now) override;
+
+ private:
+  Connection& db_;
+  bool& written_;
+};
+
+}  // namespace catbird::storage::postgres

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "core/snapshot.hpp"
+#include "storage/convo_store.hpp"
+#include "storage/rules.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+// The rows that SQL backends keep, as their writers change and their readers read them.
+
+namespace catbird::storage {
+
+struct ConvoRow {
+  RowHandle id = 0;
+  core::ConvoId convo;
+  Bytes group_id;
+  std::uint64_t generation = 0;
+  core::Did creator;
+  std::uint16_t suite = 0;
+  std::string name;
+  Timestamp created_at;
+  core::Epoch creation_epoch;
+  core::Epoch epoch;
+  core::Seq last_seq;  // next_seq - 1
+  core::Seq first_seq{1};
+  core::Version version;
+  core::Fence fence;
+  std::optional<core::Epoch> group_info_epoch;
+  std::optional<Timestamp> last_message_at;
+  std::uint64_t members = 0;
+};
+
+struct MemberRow {
+  core::Did user;
+  bool admin = false;
+  core::Seq join_seq;
+  core::Seq read_seq;
+  Timestamp joined_at;
+  std::optional<Timestamp> promoted_at;
+  std::optional<core::Departure> left;
+};
+
+struct DeviceRow {
+  core::Did user;
+  core::DeviceId device;
+};
+
+struct RecipientRow {
+  WelcomePointer pointer;
+  std::int64_t welcome = 0;
+  RowHandle convo = 0;
+  core::Did user;
+  Bytes ref;
+};
+
+struct PackageRow {
+  PackageState state;
+  core::Did user;
+  std::uint16_t suite = 0;
+  Bytes ref;
+  Bytes hash;
+  Timestamp published_at;
+  std::optional<Timestamp> consumed_at;
+  std::int64_t body_sum = 0;
+};
+
+}  // namespace catbird::storage
