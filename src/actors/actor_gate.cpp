@@ -7,6 +7,7 @@
 #include "base/mutant.hpp"
 #include "obs/log.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace catbird::actors {
@@ -24,7 +25,10 @@ Error retry_error() {
 
 void ConversationActor::settle(std::uint64_t activation, storage::WriteResult result) {
   if (activation != activation_number_) return;  // of a life that is over
-  CATBIRD_CHECK(!gate_.empty() && gate_.front().writes);
+  // Answers that wait for the store to confirm them may stand before it.
+  const auto open = std::ranges::find_if(
+      gate_, [](const Place& place) { return place.writes && !place.durable; });
+  CATBIRD_CHECK(open != gate_.end());
   const bool taken =
       (mutant("fenced_taken_as_committed") && result.status == storage::CommitStatus::fenced) ||
       (mutant("unknown_taken_as_committed") && result.status == storage::CommitStatus::unknown);
@@ -32,33 +36,103 @@ void ConversationActor::settle(std::uint64_t activation, storage::WriteResult re
     fail_activation(std::move(result));
     return;
   }
-  auto place = std::move(gate_.front());
-  gate_.pop_front();
+  open->durable = true;
   --writes_open_;
   row_ = result.row;
-  if (place.new_epoch) {
+  durable_fence_ = open->fence;
+  ++durable_version_.value;
+  if (open->new_epoch) {
     engine_.metrics.epoch_increment_seconds.observe(
-        std::chrono::duration<double>(own_.now() - place.decided).count());
+        std::chrono::duration<double>(own_.now() - open->decided).count());
   }
   failures_ = 0;
-  give(std::move(place));
   open_gate();
   schedule();
   if (absent()) changed_();
 }
 
 void ConversationActor::open_gate() {
-  while (!gate_.empty() && !gate_.front().writes) {
+  while (!gate_.empty()) {
+    auto& front = gate_.front();
+    if (front.writes && !front.durable) return;
+    if (!front.writes && !front.confirmed && !engine_.alone() && !mutant("unconfirmed_answer")) {
+      confirm_front();
+      return;
+    }
+    auto place = std::move(front);
+    gate_.pop_front();
+    if (place.writes) {
+      give(std::move(place));
+    } else {
+      give_unwritten(std::move(place));
+    }
+  }
+}
+
+// Answers that write nothing, where others may write too: true only if the row still is the one
+// they were decided on (DECISIONS 7). One question for all that stand at the front; nothing behind
+// them leaves before, so that they keep their place if they must be decided again (O6).
+void ConversationActor::confirm_front() {
+  if (gate_.front().asked) return;
+  for (auto& place : gate_) {
+    if (place.writes) break;
+    place.asked = true;
+  }
+  ++reads_open_;
+  engine_.confirmer.ask(
+      id_, own_,
+      [this, number = activation_number_](Result<std::optional<storage::Standing>> standing) {
+        --reads_open_;
+        if (number == activation_number_) confirmed(std::move(standing));
+        schedule();
+        if (absent()) changed_();
+      });
+}
+
+void ConversationActor::confirmed(Result<std::optional<storage::Standing>> standing) {
+  if (standing && !stands(*standing)) {
+    // Someone else has written here. Nothing of this life is true any more: decide all of it again
+    // on what is stored. A write that is still open would come back fenced.
+    engine_.metrics.restarts_fenced.add();
+    auto places = take_gate();
+    end_activation();
+    requeue(std::move(places));
+    load();
+    return;
+  }
+  while (!gate_.empty() && gate_.front().asked && !gate_.front().confirmed) {
+    if (standing) {
+      for (auto& place : gate_) {
+        if (!place.asked) break;
+        place.confirmed = true;
+      }
+      break;
+    }
     auto place = std::move(gate_.front());
     gate_.pop_front();
-    if (std::holds_alternative<AccessLetter>(place.letter.what)) {
-      --reads_waiting_;
-      give_access(place.letter, std::move(place.access));
-    } else if (place.lookup) {
-      confirm_refusal(std::move(place));
-    } else {
-      give(std::move(place));
-    }
+    if (std::holds_alternative<AccessLetter>(place.letter.what)) --reads_waiting_;
+    refuse(place.letter, standing.error());
+  }
+  open_gate();
+}
+
+/// Nobody but this activation has written the row since it was loaded. With our fence in it, only
+/// ourselves can have, and this actor has merely not heard of it yet.
+bool ConversationActor::stands(const std::optional<storage::Standing>& standing) const {
+  if (!standing) return durable_version_.value == 0;
+  if (standing->fence == durable_fence_ && standing->version == durable_version_) return true;
+  return writes_open_ > 0 && standing->fence == seen_ && standing->version > durable_version_ &&
+         standing->version <= version_;
+}
+
+void ConversationActor::give_unwritten(Place place) {
+  if (std::holds_alternative<AccessLetter>(place.letter.what)) {
+    --reads_waiting_;
+    give_access(place.letter, std::move(place.access));
+  } else if (place.lookup) {
+    confirm_refusal(std::move(place));
+  } else {
+    give(std::move(place));
   }
 }
 
@@ -104,9 +178,23 @@ void ConversationActor::confirm_refusal(Place place) {
   });
 }
 
+/// Empties the gate at the end of an activation. What is durable is answered: it only waited for an
+/// answer before it.
+std::deque<ConversationActor::Place> ConversationActor::take_gate() {
+  std::deque<Place> open;
+  for (auto& place : std::exchange(gate_, {})) {
+    if (place.durable) {
+      give(std::move(place));
+      continue;
+    }
+    place.asked = place.confirmed = false;
+    open.push_back(std::move(place));
+  }
+  return open;
+}
+
 void ConversationActor::fail_activation(storage::WriteResult result) {
-  auto places = std::move(gate_);
-  gate_.clear();
+  auto places = take_gate();
   end_activation();
   const bool definite = result.status == storage::CommitStatus::fenced ||
                         result.status == storage::CommitStatus::rejected;
@@ -120,8 +208,9 @@ void ConversationActor::fail_activation(storage::WriteResult result) {
     // it came (O6).
     std::optional<Place> guilty;
     if (result.status == storage::CommitStatus::rejected) {
-      guilty = std::move(places.front());
-      places.pop_front();
+      const auto first = std::ranges::find_if(places, &Place::writes);
+      guilty = std::move(*first);
+      places.erase(first);
     }
     requeue(std::move(places));
     if (guilty) resolve_rejected(std::move(*guilty), std::move(result.error));

@@ -64,6 +64,8 @@ void ConversationActor::loaded(std::uint64_t activation, Result<storage::Loaded>
   row_ = result->row;
   seen_ = result->fence;
   version_ = result->version;
+  durable_fence_ = seen_;
+  durable_version_ = version_;
   keys_ready_ = false;
   state_ = State::ready;
   if (head_.exists()) log_start();
@@ -117,8 +119,7 @@ void ConversationActor::keys_loaded(std::uint64_t activation,
   // A write in flight may have failed meanwhile: then this answer is of a life that is over.
   if (activation != activation_number_) return;
   if (!result) {
-    auto places = std::move(gate_);
-    gate_.clear();
+    auto places = take_gate();
     end_activation();
     for (auto& place : places) {
       refuse(place.letter, {Errc::retry, "the store did not answer", std::nullopt, 1});

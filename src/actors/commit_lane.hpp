@@ -99,4 +99,12 @@ class CommitLane {
   bool scheduled_ = false;
 };
 
+/// The lane of a conversation: one of `lanes`, or `only` if there are none. Other bits of the hash
+/// than those that choose its worker.
+inline CommitLane& lane_of(CommitLane& only, std::span<CommitLane* const> lanes,
+                           const core::ConvoId& convo) {
+  if (lanes.empty()) return only;
+  return *lanes[(std::hash<std::string>{}(convo.value) >> 16U) % lanes.size()];
+}
+
 }  // namespace catbird::actors

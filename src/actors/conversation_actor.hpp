@@ -56,6 +56,10 @@ class ConversationActor {
     Result<core::Outcome> answer;
     Result<core::Access> access{};  // of an AccessLetter
     bool writes = false;
+    bool durable = false;    // of one that writes: it is
+    bool asked = false;      // of one that does not: the store is being asked
+    bool confirmed = false;  // … and has said that the answer still is true
+    core::Fence fence{};     // of one that writes
     bool new_epoch = false;
     bool lookup = false;  // a refusal that the store must confirm (DECISIONS 1)
     Instant decided{};
@@ -80,6 +84,11 @@ class ConversationActor {
   void settle(std::uint64_t activation, storage::WriteResult result);
   void open_gate();
   void give(Place place);
+  void confirm_front();
+  void confirmed(Result<std::optional<storage::Standing>> standing);
+  bool stands(const std::optional<storage::Standing>& standing) const;
+  void give_unwritten(Place place);
+  std::deque<Place> take_gate();
   void confirm_refusal(Place place);
 
   void fail_activation(storage::WriteResult result);
@@ -120,6 +129,9 @@ class ConversationActor {
   storage::RowHandle row_ = 0;
   core::Fence seen_;
   core::Version version_;
+  // The part of the two that is durable, as far as this actor has heard.
+  core::Fence durable_fence_;
+  core::Version durable_version_;
 
   std::uint32_t failures_ = 0;  // in a row, for the back-off
 };

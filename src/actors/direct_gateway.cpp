@@ -75,7 +75,7 @@ void DirectGateway::ask(core::ConvoId convo, core::Command command, Instant dead
     leave(request->bytes);
     answer(*request, std::move(result));
   };
-  parts_.lane.submit(std::move(entry));
+  lane_of(parts_.lane, parts_.lanes, request->convo).submit(std::move(entry));
 }
 
 // Inside the transaction, under the write lock.

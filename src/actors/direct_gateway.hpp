@@ -26,6 +26,7 @@ class DirectGateway final : public Gateway {
     Readers& readers;
     const Clock& clock;
     ActorMetrics& metrics;
+    std::vector<CommitLane*> lanes{};  // with more than one: all of them
   };
   /// Everything in `parts` outlives the gateway, and the gateway every task it posts.
   explicit DirectGateway(Parts parts) : parts_(std::move(parts)) {}

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "actors/commit_lane.hpp"
+#include "actors/confirmer.hpp"
 #include "actors/executor.hpp"
 #include "actors/limits.hpp"
 #include "actors/readers.hpp"
@@ -14,6 +15,8 @@
 #include <atomic>
 #include <chrono>
 #include <cstddef>
+#include <functional>
+#include <vector>
 
 namespace catbird::actors {
 
@@ -44,7 +47,7 @@ struct ActorMetrics {
 
 /// What every actor of a process uses. Built by app/ (or a simulator); outlives all actors.
 struct Engine {
-  CommitLane& lane;
+  CommitLane& lane;  // the first one; see lane_of
   Readers& readers;
   const Clock& clock;
   ActorMetrics& metrics;
@@ -58,6 +61,15 @@ struct Engine {
   // Fixed but for the simulator, which makes them tiny.
   std::size_t mailbox_letters_max = actors::mailbox_letters_max;
   std::size_t key_window_max = core::key_window_max;  // keys that an activation loads
+  // With more than one lane (DATABASE_LANES): all of them. A conversation always uses the same one.
+  std::vector<CommitLane*> lanes{};
+  /// False where another process may write: answers from memory are then confirmed.
+  std::function<bool()> alone = [] { return true; };
+  Confirmer confirmer{readers};
+
+  CommitLane& lane_of(const core::ConvoId& convo) const {
+    return actors::lane_of(lane, lanes, convo);
+  }
 };
 
 }  // namespace catbird::actors

@@ -72,6 +72,10 @@ int healthcheck(const Config& config) {
 }
 
 Result<void> backup(const Config& config, const std::string& path) {
+  if (!config.postgres_url.empty()) {
+    return fail(Errc::invalid_request,
+                "backup is for SQLite: use pg_dump or pg_basebackup (docs/operations.md)");
+  }
   auto copied = storage::backup_sqlite(config.sqlite_path, path);
   if (!copied) return copied;
   if (auto secret = copy_secret(config.secret_path, path + ".secret"); !secret) return secret;
@@ -80,6 +84,9 @@ Result<void> backup(const Config& config, const std::string& path) {
 }
 
 Result<void> restore(const Config& config, const std::string& path, bool replace) {
+  if (!config.postgres_url.empty()) {
+    return fail(Errc::invalid_request, "restore is for SQLite (docs/operations.md)");
+  }
   if (!std::filesystem::exists(path + ".secret")) {
     return fail(Errc::storage_unavailable, "the backup has no secret file " + path + ".secret");
   }
@@ -105,6 +112,16 @@ Result<void> restore(const Config& config, const std::string& path, bool replace
                 "cannot put the secret file in place: " + error.message());
   }
   std::printf("restored to %s; start the server\n", config.sqlite_path.c_str());
+  return {};
+}
+
+Result<void> migrate(const Config& config, const storage::Roles& roles) {
+  if (config.postgres_url.empty()) {
+    return fail(Errc::invalid_request,
+                "migrate is for PostgreSQL: set DATABASE_URL (SQLite migrates at start)");
+  }
+  if (auto done = storage::migrate_postgres(config.postgres_url, roles); !done) return done;
+  std::printf("the schema is up to date\n");
   return {};
 }
 

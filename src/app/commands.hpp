@@ -3,6 +3,7 @@
 
 #include "app/config.hpp"
 #include "base/result.hpp"
+#include "storage/postgres/postgres_store.hpp"
 
 #include <string>
 
@@ -24,5 +25,9 @@ int healthcheck(const Config& config);
 /// The database (consistent, verified, also while the server runs) and its secret file.
 Result<void> backup(const Config& config, const std::string& path);
 Result<void> restore(const Config& config, const std::string& path, bool replace);
+
+/// Brings DATABASE_URL's PostgreSQL schema up to date, as the role that owns it, and grants the
+/// other roles what they need.
+Result<void> migrate(const Config& config, const storage::Roles& roles);
 
 }  // namespace catbird::app

@@ -14,6 +14,9 @@ namespace catbird::app {
 namespace {
 
 constexpr std::size_t jwt_secret_bytes_min = 32;
+constexpr std::uint64_t database_lanes_max = 4;
+/// Where what is not in PostgreSQL stands: the secret and the journal of token ids.
+constexpr std::string_view local_files = "data/catbird";
 
 std::unexpected<Error> wrong(std::string_view name, std::string_view what) {
   return fail(Errc::invalid_request, std::string(name) + " " + std::string(what));
@@ -83,13 +86,15 @@ void read_database(Source& source, Config& config) {
   if (!url) return;
   constexpr std::string_view sqlite = "sqlite:";
   if (url->starts_with("postgres://") || url->starts_with("postgresql://")) {
-    source.note(wrong("DATABASE_URL",
-                      "names PostgreSQL, which this version does not have yet: leave it out or use "
-                      "sqlite:PATH"));
+    config.postgres_url = *url;
+    config.readers = 4;
+    source.number("DATABASE_LANES", config.database_lanes, 1, database_lanes_max);
+    source.flag("DATABASE_EXCLUSIVE", config.database_exclusive);
     return;
   }
   if (!url->starts_with(sqlite)) {
-    source.note(wrong("DATABASE_URL", "must be sqlite:PATH (or absent: ./data/catbird.db)"));
+    source.note(wrong("DATABASE_URL",
+                      "must be sqlite:PATH or postgresql://… (or absent: ./data/catbird.db)"));
     return;
   }
   auto path = url->substr(sqlite.size());
@@ -220,8 +225,9 @@ Result<Config> read_config(const Environment& environment) {
   read_guards(source, config);
   read_limits(source, config);
   read_process(source, config);
-  config.secret_path = source.text("CATBIRD_SECRET_FILE").value_or(config.sqlite_path + ".secret");
-  config.journal_path = config.sqlite_path + ".tokens";
+  const auto beside = config.postgres_url.empty() ? config.sqlite_path : std::string(local_files);
+  config.secret_path = source.text("CATBIRD_SECRET_FILE").value_or(beside + ".secret");
+  config.journal_path = source.text("CATBIRD_TOKEN_JOURNAL").value_or(beside + ".tokens");
   if (source.problem()) return std::unexpected(*source.problem());
   return config;
 }

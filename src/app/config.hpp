@@ -22,8 +22,11 @@ using Environment = std::function<std::optional<std::string>(std::string_view)>;
 /// Everything an operator can set, checked. docs/operations.md has the same table in prose.
 struct Config {
   std::string sqlite_path = "data/catbird.db";  // DATABASE_URL
-  std::string secret_path;                      // CATBIRD_SECRET_FILE; default beside the database
-  std::string journal_path;                     // beside the database
+  std::string postgres_url;                     // DATABASE_URL; not empty: instead of SQLite
+  std::size_t database_lanes = 1;               // DATABASE_LANES
+  bool database_exclusive = false;              // DATABASE_EXCLUSIVE
+  std::string secret_path;   // CATBIRD_SECRET_FILE; default beside the database, or in data/
+  std::string journal_path;  // likewise
   std::string service_did;
   std::string public_endpoint;
   std::string plc_directory_url = "https://plc.directory";
@@ -43,7 +46,7 @@ struct Config {
   std::chrono::seconds actor_idle_timeout{3600};
   std::size_t actor_bytes_max = std::size_t{1024} * 1024 * 1024;
   unsigned workers = 0;  // 0: one per core
-  unsigned readers = 2;
+  unsigned readers = 2;  // 4 with PostgreSQL
   /// Lines the log gets once at start: variables that are accepted and do nothing, and the like.
   std::vector<std::string> remarks;
 };

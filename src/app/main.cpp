@@ -47,6 +47,7 @@ struct Arguments {
   app::TokenRequest token;
   std::string path;
   bool replace = false;
+  storage::Roles roles;
 };
 
 void describe(CLI::App& cli, Arguments& arguments) {
@@ -58,7 +59,7 @@ void describe(CLI::App& cli, Arguments& arguments) {
   cli.footer(
       "\nConfiguration comes from the environment (docs/operations.md has every variable):\n"
       "  SERVICE_DID   this server's DID, e.g. did:web:mls.example.org (required)\n"
-      "  DATABASE_URL  sqlite:PATH (default: ./data/catbird.db)\n"
+      "  DATABASE_URL  sqlite:PATH (default: ./data/catbird.db) or postgresql://…\n"
       "  SERVER_HOST, SERVER_PORT   where to listen (default: 127.0.0.1:3000)\n"
       "  CATBIRD_DEV=true, JWT_SECRET   development tokens (never in production)\n"
       "\nExit codes: 0 stopped as asked, 1 the database failed, 2 wrong configuration.\n");
@@ -78,6 +79,11 @@ void describe(CLI::App& cli, Arguments& arguments) {
   restore->add_option("PATH", arguments.path, "A file made by `backup`")->required();
   restore->add_flag("--replace", arguments.replace,
                     "Replace an existing database (it is kept as *.before-restore)");
+  auto* migrate = cli.add_subcommand(
+      "migrate", "Bring a PostgreSQL schema up to date, as the role that owns it");
+  migrate->add_option("--app", arguments.roles.app,
+                      "Role of the servers, to be granted what they do");
+  migrate->add_option("--cleanup", arguments.roles.cleanup, "Role of the retention jobs, likewise");
 }
 
 int run(int argc, char** argv) {
@@ -108,6 +114,8 @@ int run(int argc, char** argv) {
     done = app::backup(*config, arguments.path);
   } else if (cli.got_subcommand("restore")) {
     done = app::restore(*config, arguments.path, arguments.replace);
+  } else if (cli.got_subcommand("migrate")) {
+    done = app::migrate(*config, arguments.roles);
   } else {
     return serve(*config);
   }

@@ -4,6 +4,7 @@
 #include "actors/actor_gateway.hpp"
 #include "actors/direct_gateway.hpp"
 #include "app/did_fetch.hpp"
+#include "app/foreign_rows.hpp"
 #include "app/io_executor.hpp"
 #include "app/secret.hpp"
 #include "app/threads.hpp"
@@ -11,6 +12,7 @@
 #include "http/server.hpp"
 #include "obs/catalogue.hpp"
 #include "obs/log.hpp"
+#include "storage/postgres/postgres_store.hpp"
 #include "storage/sqlite/sqlite_store.hpp"
 #include "xrpc/router.hpp"
 
@@ -69,6 +71,7 @@ class NodeImpl final : public Node {
 
  private:
   Result<void> open_store();
+  Result<void> open_database();
   Result<void> open_auth();
   void build_engine(core::Fence fence);
   void open_gateway(const std::vector<actors::Executor*>& executors);
@@ -87,9 +90,10 @@ class NodeImpl final : public Node {
   std::unique_ptr<xrpc::RateLimiter> limiter_;
   // Destroyed before the hub and after everything that still posts: see stop_threads().
   std::vector<std::unique_ptr<Worker>> workers_;
-  std::unique_ptr<BlockingThread> lane_thread_;
+  std::vector<std::unique_ptr<BlockingThread>> lane_threads_;
   std::unique_ptr<ReaderPool> readers_;
-  std::unique_ptr<actors::CommitLane> lane_;
+  std::vector<std::unique_ptr<actors::CommitLane>> lanes_;
+  std::unique_ptr<ForeignRows> foreign_rows_;
   std::unique_ptr<actors::ActorMetrics> actor_metrics_;
   std::unique_ptr<actors::Engine> engine_;
   std::unique_ptr<actors::Gateway> gateway_;
@@ -129,6 +133,7 @@ Result<void> NodeImpl::open() {
 }
 
 Result<void> NodeImpl::open_store() {
+  if (!config_.postgres_url.empty()) return open_database();
   std::error_code ignored;
   const bool exists = std::filesystem::exists(config_.sqlite_path, ignored);
   // The secret first: a start that is killed in between must not leave data without it.
@@ -136,6 +141,24 @@ Result<void> NodeImpl::open_store() {
   if (!secret) return std::unexpected(secret.error());
   tags_ = std::make_unique<xrpc::SenderTags>(std::move(*secret));
   auto stores = storage::open_sqlite({.path = config_.sqlite_path, .on_fatal = die});
+  if (!stores) return std::unexpected(stores.error());
+  stores_ = std::move(*stores);
+  return {};
+}
+
+Result<void> NodeImpl::open_database() {
+  std::error_code ignored;
+  const auto folder = std::filesystem::path(config_.secret_path).parent_path();
+  if (!folder.empty()) std::filesystem::create_directories(folder, ignored);
+  auto secret = open_secret(config_.secret_path, false);
+  if (!secret) return std::unexpected(secret.error());
+  tags_ = std::make_unique<xrpc::SenderTags>(std::move(*secret));
+  auto stores = storage::open_postgres(
+      {.url = config_.postgres_url,
+       .lanes = config_.database_lanes,
+       .exclusive = config_.database_exclusive,
+       .secret_fingerprint =
+           to_hex(tags_->of(core::ConvoId("fingerprint"), core::Did("fingerprint")))});
   if (!stores) return std::unexpected(stores.error());
   stores_ = std::move(*stores);
   return {};
@@ -159,34 +182,47 @@ Result<void> NodeImpl::open_auth() {
 }
 
 void NodeImpl::build_engine(core::Fence fence) {
-  lane_thread_ = std::make_unique<BlockingThread>();
-  lane_ = std::make_unique<actors::CommitLane>(*lane_thread_, stores_->writer(), *hub_, *metrics_);
+  std::vector<actors::CommitLane*> lanes;
+  for (std::size_t i = 0; i < stores_->lanes(); ++i) {
+    lane_threads_.push_back(std::make_unique<BlockingThread>());
+    lanes_.push_back(std::make_unique<actors::CommitLane>(*lane_threads_.back(), stores_->lane(i),
+                                                          *hub_, *metrics_));
+    lanes.push_back(lanes_.back().get());
+  }
+  auto alone = [this] { return stores_->alone(); };
   actor_metrics_ = std::make_unique<actors::ActorMetrics>(*metrics_);
-  engine_.reset(new actors::Engine{.lane = *lane_,
+  engine_.reset(new actors::Engine{.lane = *lanes_.front(),
                                    .readers = *readers_,
                                    .clock = clock_,
                                    .metrics = *actor_metrics_,
                                    .fence = fence.value,
                                    .idle_timeout = config_.actor_idle_timeout,
                                    .actor_bytes_max = config_.actor_bytes_max,
-                                   .convo_labels = config_.convo_labels});
+                                   .convo_labels = config_.convo_labels,
+                                   .lanes = lanes,
+                                   .alone = alone});
   std::vector<actors::Executor*> executors;
   executors.reserve(workers_.size());
   for (auto& worker : workers_) executors.push_back(&worker->executor);
   open_gateway(executors);
   limiter_ = std::make_unique<xrpc::RateLimiter>(config_.rates);
-  services_.reset(new xrpc::Services{.gateway = *gateway_,
-                                     .lane = *lane_,
-                                     .readers = *readers_,
-                                     .timers = workers_.front()->executor,
-                                     .workers = executors,
-                                     .hub = *hub_,
-                                     .auth = *auth_,
-                                     .clock = clock_,
-                                     .tags = *tags_,
-                                     .limiter = *limiter_,
-                                     .metrics = *metrics_,
-                                     .settings = settings()});
+  services_.reset(new xrpc::Services{
+      .gateway = *gateway_,
+      .lane = *lanes_.front(),
+      .readers = *readers_,
+      .timers = workers_.front()->executor,
+      .workers = executors,
+      .hub = *hub_,
+      .auth = *auth_,
+      .clock = clock_,
+      .tags = *tags_,
+      .limiter = *limiter_,
+      .metrics = *metrics_,
+      .settings = settings(),
+      .live_is_complete = [this] { return stores_->alone() && lanes_.size() == 1; }});
+  foreign_rows_.reset(new ForeignRows(
+      {.timers = workers_.front()->executor, .readers = *readers_, .hub = *hub_, .alone = alone}));
+  foreign_rows_->start();
   router_ = std::make_unique<xrpc::Router>(*services_, readiness_);
   metrics_->on_collect([this] { collect_gauges(); });
 }
@@ -196,10 +232,11 @@ void NodeImpl::open_gateway(const std::vector<actors::Executor*>& executors) {
     say("Actor system disabled (ENABLE_ACTOR_SYSTEM): every request is a transaction of its own");
     gateway_ = std::make_unique<actors::DirectGateway>(
         actors::DirectGateway::Parts{.workers = executors,
-                                     .lane = *lane_,
+                                     .lane = *lanes_.front(),
                                      .readers = *readers_,
                                      .clock = clock_,
-                                     .metrics = *actor_metrics_});
+                                     .metrics = *actor_metrics_,
+                                     .lanes = engine_->lanes});
     return;
   }
   say("Initializing ActorRegistry");
@@ -225,14 +262,15 @@ void NodeImpl::collect_gauges() {
   actor_metrics_->mailbox_depth.set(static_cast<double>(engine_->letters.load()));
   metrics_->gauge("actor_registry_active_actors", "Actors in memory")
       .set(static_cast<double>(engine_->active_actors.load()));
-  metrics_->gauge("database_connections_active", "Open database connections")
-      .set(config_.readers + 1.0);
   const auto backlog = hub_->backlog();
   metrics_->gauge("realtime_queue_depth", "Events waiting for subscribers")
       .set(static_cast<double>(backlog.events));
   metrics_->gauge("event_stream_size_bytes", "Bytes waiting for subscribers")
       .set(static_cast<double>(backlog.bytes));
   const auto stats = stores_->stats();
+  const double own = config_.readers + 1.0;  // SQLite's
+  metrics_->gauge("database_connections_active", "Open database connections")
+      .set(stats.connections != 0 ? static_cast<double>(stats.connections) : own);
   auto put = [this](std::string_view name, std::string_view help, std::uint64_t value) {
     metrics_->gauge(name, help).set(static_cast<double>(value));
   };
@@ -243,6 +281,9 @@ void NodeImpl::collect_gauges() {
       stats.checkpoint_pause_us);
   put("storage_checkpoint_pause_max_microseconds", "The longest such wait",
       stats.checkpoint_pause_max_us);
+  put("storage_batch_splits", "Batches taken apart to find a guilty write since start",
+      stats.splits);
+  put("storage_connections_lost", "Database connections lost since start", stats.connections_lost);
   put("storage_wal_bytes", "Write-ahead log after the last commit", stats.wal_bytes);
   if (server_) {
     metrics_->gauge("http_connections_active", "Open HTTP connections")
@@ -306,7 +347,7 @@ void NodeImpl::stop_threads() {
     if (thread.joinable()) thread.join();
   }
   threads_.clear();
-  if (lane_thread_) lane_thread_->stop();
+  for (auto& thread : lane_threads_) thread->stop();
   if (readers_) readers_->stop();
   signals_.reset();
   server_.reset();

@@ -116,6 +116,8 @@ void Hub::push_locked(Subscription& subscription, const LogEvent& event,
 }
 
 void Hub::publish(std::vector<LogEvent> events) {
+  rows_published_ += static_cast<std::uint64_t>(std::ranges::count_if(
+      events, [](const auto& event) { return std::holds_alternative<LiveRow>(event); }));
   std::vector<std::move_only_function<void()>> wake;
   {
     const std::lock_guard lock(mutex_);

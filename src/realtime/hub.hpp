@@ -4,6 +4,7 @@
 #include "obs/metrics.hpp"
 #include "realtime/log_sink.hpp"
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -85,6 +86,8 @@ class Hub final : public LogSink {
   void publish(std::vector<LogEvent> events) override;
   void resync() override;
   std::size_t subscriptions() const;
+  /// Numbered rows that this process has published since it started.
+  std::uint64_t rows_published() const { return rows_published_.load(); }
   /// What waits in all queues, for the metrics page.
   struct Backlog {
     std::size_t events = 0;
@@ -107,6 +110,7 @@ class Hub final : public LogSink {
   obs::Counter& overflows_;
   obs::Counter& delivered_;
   obs::Counter& refused_;
+  std::atomic<std::uint64_t> rows_published_{0};
   mutable std::mutex mutex_;
   std::unordered_map<std::string, std::vector<Subscription*>> by_convo_;
   std::unordered_map<std::string, std::vector<Subscription*>> by_user_;

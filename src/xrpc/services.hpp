@@ -14,6 +14,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -45,6 +46,10 @@ struct Services {
   RateLimiter& limiter;
   obs::Metrics& metrics;
   ServiceSettings settings;
+  /// False where rows may become durable that the hub is not told of in commit order (other
+  /// processes, several lanes): a stream then takes what the hub has only as a hint to read the
+  /// store, so that no cursor stands above a row that was not shown.
+  std::function<bool()> live_is_complete = [] { return true; };
 };
 
 }  // namespace catbird::xrpc

@@ -41,6 +41,7 @@ class PostgresStores final : public Stores {
     if (!connection) return std::unexpected(connection.error());
     if (auto safe = check_server(**connection); !safe) return safe;
     if (auto ready = ready_schema(**connection); !ready) return ready;
+    if (auto same = claim_secret(**connection, options_.secret_fingerprint); !same) return same;
     auto incarnation = incarnation_of(**connection);
     if (!incarnation) return std::unexpected(incarnation.error());
     incarnation_ = std::move(*incarnation);

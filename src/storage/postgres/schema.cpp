@@ -57,7 +57,8 @@ constexpr std::string_view app_grants[] = {
     "SELECT ON ALL TABLES IN SCHEMA catbird",
     "SELECT, USAGE ON SEQUENCE catbird.message_position, catbird.fence",
     "EXECUTE ON FUNCTION catbird.first_seq_behind(bigint, bigint, bigint)",
-    "INSERT ON catbird.conversation, catbird.member, catbird.member_device, catbird.message,"
+    "INSERT ON catbird.meta, catbird.conversation, catbird.member, catbird.member_device, "
+    "catbird.message,"
     " catbird.idempotency, catbird.welcome, catbird.welcome_recipient, catbird.group_info,"
     " catbird.key_package",
     "UPDATE (epoch, next_seq, version, owner_fence, group_info_epoch, last_message_at, members,"
@@ -178,6 +179,20 @@ Result<void> grant_roles(Connection& connection, const std::string& app,
   const auto why = connection.last_error();
   (void)connection.execute("ROLLBACK");
   return refuse("the roles could not be granted: " + why);
+}
+
+Result<void> claim_secret(Connection& connection, const std::string& fingerprint) {
+  if (fingerprint.empty()) return {};
+  auto noted = connection.query(
+      "INSERT INTO meta (key, value) VALUES ('secret', $1::text) ON CONFLICT DO NOTHING",
+      {fingerprint});
+  if (!noted) return std::unexpected(noted.error());
+  auto found = connection.query("SELECT value FROM meta WHERE key = 'secret'");
+  if (!found) return std::unexpected(found.error());
+  if (!found->empty() && found->text(0, 0) == fingerprint) return {};
+  return refuse(
+      "this database was made with another secret: put that server's secret file at "
+      "CATBIRD_SECRET_FILE");
 }
 
 Result<std::string> incarnation_of(Connection& connection) {

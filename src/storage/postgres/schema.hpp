@@ -26,6 +26,8 @@ Result<void> migrate(Connection& connection, std::span<const char* const> script
 /// such role. The roles must exist.
 Result<void> grant_roles(Connection& connection, const std::string& app,
                          const std::string& cleanup);
+/// Notes whose secret keys the sender tags, once; fails if it is another's.
+Result<void> claim_secret(Connection& connection, const std::string& fingerprint);
 /// Changes with whatever may have rewound the log: another cluster, a promotion, a restored dump.
 Result<std::string> incarnation_of(Connection& connection);
 /// True if tables of the predecessor stand in this database.

@@ -232,7 +232,8 @@ void ConvoFeed::take_live() {
       out = info_text("slow-consumer");
       mode_ = Mode::ending;
     }
-    if (news.resync && mode_ == Mode::live) {
+    const bool hint = !news.events.empty() && !services_.live_is_complete();
+    if ((news.resync || hint) && mode_ == Mode::live) {
       // Something was never published; what was is in the store too, and in order there.
       mode_ = Mode::replaying;
       news.events.clear();

@@ -83,14 +83,35 @@ TEST(ReadConfig, finds_the_database) {
 }
 
 TEST(ReadConfig, refuses_databases_it_does_not_have) {
-  EXPECT_THAT(refusal({{"DATABASE_URL", "postgres://x"}}), HasSubstr("PostgreSQL"));
-  EXPECT_THAT(refusal({{"DATABASE_URL", "postgresql://x"}}), HasSubstr("PostgreSQL"));
+  EXPECT_THAT(refusal({{"DATABASE_URL", "postgres:x"}}), HasSubstr("must be sqlite:PATH"));
   EXPECT_THAT(refusal({{"DATABASE_URL", "mysql://x"}}), HasSubstr("must be sqlite:PATH"));
   EXPECT_THAT(refusal({{"DATABASE_URL", "sqlite:"}}), HasSubstr("has no path"));
 }
 
+TEST(ReadConfig, takes_postgresql_with_its_lanes) {
+  for (const auto* url : {"postgres://db/catbird", "postgresql://db/catbird"}) {
+    const auto config = good({{"DATABASE_URL", url}});
+    EXPECT_EQ(config.postgres_url, url);
+    EXPECT_EQ(config.database_lanes, 1U);
+    EXPECT_FALSE(config.database_exclusive);
+    EXPECT_EQ(config.secret_path, "data/catbird.secret");
+    EXPECT_EQ(config.journal_path, "data/catbird.tokens");
+  }
+  const auto config = good({{"DATABASE_URL", "postgresql://db/catbird"},
+                            {"DATABASE_LANES", "4"},
+                            {"DATABASE_EXCLUSIVE", "true"},
+                            {"CATBIRD_TOKEN_JOURNAL", "here.tokens"}});
+  EXPECT_EQ(config.database_lanes, 4U);
+  EXPECT_TRUE(config.database_exclusive);
+  EXPECT_EQ(config.journal_path, "here.tokens");
+  for (const auto* lanes : {"0", "5", "x"}) {
+    EXPECT_THAT(refusal({{"DATABASE_URL", "postgresql://db/c"}, {"DATABASE_LANES", lanes}}),
+                HasSubstr("DATABASE_LANES must be a whole number from 1 to 4"));
+  }
+}
+
 TEST(ReadConfig, never_says_what_is_in_a_url_or_secret) {
-  EXPECT_THAT(refusal({{"DATABASE_URL", "postgres://u:hunter2@h"}}),
+  EXPECT_THAT(refusal({{"DATABASE_URL", "postgres:u:hunter2@h"}}),
               ::testing::Not(HasSubstr("hunter2")));
   EXPECT_THAT(refusal({{"CATBIRD_DEV", "true"}, {"JWT_SECRET", "hunter2"}}),
               ::testing::Not(HasSubstr("hunter2")));
