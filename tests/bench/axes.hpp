@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "bench/report.hpp"
+
+#include <deque>
+
+namespace catbird::bench {
+
+/// The cells around (PostgreSQL, actors, 1,000 conversations, 5 members, 64 clients, HS256): one
+/// axis at a time. All servers run side by side, and a repetition goes through all cells, so that
+/// the two sides of a ratio were measured within seconds of each other.
+class Axes {
+ public:
+  explicit Axes(World& world);
+
+  void run();
+  /// Sends at 80 % of what the closed loop reached, on PostgreSQL and SQLite.
+  void run_at_80_percent();
+  void check();
+  void add_to(Report& report) const;
+
+ private:
+  Host& host(const std::string& name, const std::string& database, const Variables& more = {});
+  Cell& cell(Host& host, const std::string& id, const std::string& title);
+  void add_base_cells(Host& host, const std::string& prefix, const std::string& title);
+  void add_members(World& world);
+  void add_sizes(World& world);
+
+  const Cell& at(const std::string& id) const;
+  /// The median over the repetitions of `field` of one cell ÷ the same of another.
+  double ratio(const std::string& id, const std::string& to, double Sample::* field) const;
+
+  World& world_;
+  std::deque<Host> hosts_;
+  std::deque<Cell> cells_;
+  std::size_t rows_checked_ = 0;
+};
+
+/// The usual database: conversations to talk in, one hot one, some with pages to read, some to
+/// grow.
+std::vector<Group> base_groups();
+Group talk_group();
+
+}  // namespace catbird::bench

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT
+// catbird-bench --server BINARY --postgres SCRIPT --shim LIBRARY --json FILE [--quick]: measures
+// the release server. Exit 1: an outcome was wrong; a slow one is only printed. Run it by
+// script/bench.
+#include "bench/axes.hpp"
+
+#include <fmt/core.h>
+#include <sys/resource.h>
+
+#include <chrono>
+#include <exception>
+#include <string>
+
+namespace {
+
+using namespace catbird::bench;
+
+void allow_many_connections() {
+  rlimit limit{};
+  ::getrlimit(RLIMIT_NOFILE, &limit);
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+Options read(int argc, char** argv) {
+  Options options;
+  for (int i = 1; i < argc; ++i) {
+    const std::string name = argv[i];
+    if (name == "--quick") {
+      options.quick = true;
+      continue;
+    }
+    const std::string value = i + 1 < argc ? argv[++i] : "";
+    if (name == "--server") options.server = value;
+    if (name == "--postgres") options.postgres = value;
+    if (name == "--shim") options.shim = value;
+    if (name == "--json") options.json = value;
+  }
+  return options;
+}
+
+void run(const Options& options) {
+  const auto began = std::chrono::steady_clock::now();
+  World world(options);
+  Report report;
+  report.quick = options.quick;
+  Axes axes(world);
+  axes.run();
+  axes.run_at_80_percent();
+  axes.check();
+  axes.add_to(report);
+  report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+  print_tables(report);
+  write_json(report, options.json);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const auto options = read(argc, argv);
+  if (options.server.empty() || options.postgres.empty() || options.json.empty()) {
+    fmt::print(stderr,
+               "usage: catbird-bench --server BINARY --postgres SCRIPT --shim LIBRARY"
+               " --json FILE [--quick]\n");
+    return 2;
+  }
+  allow_many_connections();
+  try {
+    run(options);
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "bench: {}\n", error.what());
+    return 1;
+  }
+  return 0;
+}
