@@ -3,6 +3,9 @@
 // the release server. Exit 1: an outcome was wrong; a slow one is only printed. Run it by
 // script/bench.
 #include "bench/axes.hpp"
+#include "bench/memory.hpp"
+#include "bench/overload.hpp"
+#include "bench/stress.hpp"
 
 #include <fmt/core.h>
 #include <sys/resource.h>
@@ -49,6 +52,11 @@ void run(const Options& options) {
   axes.run_at_80_percent();
   axes.check();
   axes.add_to(report);
+  Overload overload(world);
+  overload.run();
+  overload.add_to(report);
+  measure_start_and_memory(world, report);
+  run_stress_tests(world, report);
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
   print_tables(report);
   write_json(report, options.json);
@@ -58,7 +66,8 @@ void run(const Options& options) {
 
 int main(int argc, char** argv) {
   const auto options = read(argc, argv);
-  if (options.server.empty() || options.postgres.empty() || options.json.empty()) {
+  if (options.server.empty() || options.postgres.empty() || options.shim.empty() ||
+      options.json.empty()) {
     fmt::print(stderr,
                "usage: catbird-bench --server BINARY --postgres SCRIPT --shim LIBRARY"
                " --json FILE [--quick]\n");

@@ -30,8 +30,8 @@ struct Sizes {
   double sustained_seconds;
   std::size_t idle_seconds;  // until an unused actor leaves memory
 
-  static Sizes whole() { return {5, 1.0, 100'000, 1'000'000, 10, 4, 600, 90}; }
-  static Sizes quick() { return {5, 0.2, 10'000, 50'000, 10, 1, 15, 20}; }
+  static Sizes whole() { return {5, 1.0, 100'000, 1'000'000, 10, 6, 600, 45}; }
+  static Sizes quick() { return {5, 0.2, 10'000, 50'000, 10, 2, 15, 15}; }
 };
 
 /// A server, its database, and what it acknowledged.

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: MIT
+#include "bench/overload.hpp"
+
+#include "bench/axes.hpp"
+#include "bench/seed.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <numeric>
+
+namespace catbird::bench {
+
+namespace {
+
+// With one lane a transaction holds 1 MiB: about 240 of these frames, ten times a second.
+constexpr std::size_t ciphertext_bytes = 3'000;
+const std::string flush_ms = "100";
+constexpr std::size_t peak_clients = 2'048;
+constexpr std::size_t open_clients = 4'096;
+constexpr double high_load = 0.8;
+constexpr double too_high_load = 5;
+
+/// 200 answers per second while requests arrived, without the first quarter.
+double goodput(const LoadResult& result, double seconds) {
+  const auto slots = static_cast<std::ptrdiff_t>(seconds * 1000 / LoadResult::slot_ms);
+  const auto from = slots / 4;
+  std::size_t answers = 0;
+  for (auto slot = from; slot < slots && slot < std::ssize(result.per_slot); ++slot) {
+    answers += result.per_slot[static_cast<std::size_t>(slot)];
+  }
+  return static_cast<double>(answers) * 1000 /
+         static_cast<double>((slots - from) * static_cast<std::ptrdiff_t>(LoadResult::slot_ms));
+}
+
+}  // namespace
+
+Overload::Overload(World& world) : world_(world) {
+  // PostgreSQL may run as another user, who need not be able to read the build folder.
+  const auto shim = world.folder.file("commit_delay.so");
+  std::filesystem::copy_file(world.options.shim, shim);
+  postgres_ = std::make_unique<Postgres>(
+      world.options.postgres, world.folder.file("slow_postgres"),
+      Variables{{"LD_PRELOAD", shim}, {"CATBIRD_BENCH_COMMIT_DELAY_MS", flush_ms}});
+  const auto url = postgres_->create("overload");
+  seed(*open_stores(url), {talk_group()});
+  host_ = world.make_host("overload", url);
+  host_.server->start();
+  cell("overload_peak", "Slow log: sendMessage, as much as it can do");
+  cell("overload_80", "Slow log: sendMessage, open loop at 80 % of that");
+  cell("overload_5x", "Slow log: sendMessage, open loop at five times that");
+}
+
+Cell& Overload::cell(const std::string& id, const std::string& title) {
+  cells_.push_back({.id = id, .title = title, .host = &host_});
+  auto& added = cells_.back();
+  added.work = Work::send;
+  added.group = talk_group();
+  added.may_refuse = true;
+  added.clients = cells_.size() == 1 ? peak_clients : open_clients;
+  return added;
+}
+
+void Overload::run() {
+  world_.traffic.use_messages_of(ciphertext_bytes);
+  auto& peak = cells_.front();
+  warm_up(world_.traffic, peak, world_.sizes.open_seconds);
+  for (std::size_t i = 0; i < world_.sizes.repetitions; ++i) measure_one();
+  world_.traffic.use_messages_of(short_ciphertext_bytes);
+  rows_checked_ = host_.ledger.check(host_.server->port(), world_.traffic);
+  host_.server->stop();
+  say("overload");
+}
+
+void Overload::measure_one() {
+  const auto seconds = world_.sizes.open_seconds;
+  const auto peak = measure(world_.traffic, cells_[0]).per_second();
+  auto at = [&](Cell& cell, double load) {
+    cell.per_second = load * peak;
+    cell.requests = static_cast<std::size_t>(cell.per_second * seconds);
+    return measure(world_.traffic, cell);
+  };
+  const auto high = at(cells_[1], high_load);
+  const auto over = at(cells_[2], too_high_load);
+  goodput_.push_back(goodput(over, seconds) / peak);
+  tail_.push_back(over.percentile_us(99) / high.percentile_us(99));
+}
+
+void Overload::add_to(Report& report) const {
+  for (const auto& cell : cells_) report.cells.push_back(&cell);
+  report.rows_checked += rows_checked_;
+  report.ratios["overload_goodput"] = median(goodput_);
+  report.ratios["overload_p99"] = median(tail_);
+  report.figures["overload_generator_cores"] = cells_.back().figure(&Sample::generator_share);
+}
+
+}  // namespace catbird::bench
