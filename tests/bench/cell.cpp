@@ -144,9 +144,9 @@ LoadResult measure(Traffic& traffic, Cell& cell) {
                           .generator_share = result.generator_cpu_seconds / result.seconds});
   cell.latencies_us.insert(cell.latencies_us.end(), result.latencies_us.begin(),
                            result.latencies_us.end());
-  cell.answers_per_second.clear();
-  for (const auto count : result.per_slot) {
-    cell.answers_per_second.push_back(static_cast<double>(count) * 1000 /
+  // The last slot is not a whole one.
+  for (std::size_t slot = 0; slot + 1 < result.per_slot.size(); ++slot) {
+    cell.answers_per_second.push_back(static_cast<double>(result.per_slot[slot]) * 1000 /
                                       static_cast<double>(LoadResult::slot_ms));
   }
   return result;

@@ -35,7 +35,7 @@ struct Cell {
 
   std::vector<Sample> samples{};             // one per repetition
   std::vector<double> latencies_us{};        // of all repetitions
-  std::vector<double> answers_per_second{};  // over the time of the last repetition, by slot
+  std::vector<double> answers_per_second{};  // by slot, one repetition after the other
 
   double figure(double Sample::* field) const;  // the median of the repetitions
 };

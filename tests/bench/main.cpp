@@ -12,6 +12,7 @@
 
 #include <chrono>
 #include <exception>
+#include <optional>
 #include <string>
 
 namespace {
@@ -38,6 +39,7 @@ Options read(int argc, char** argv) {
     if (name == "--postgres") options.postgres = value;
     if (name == "--shim") options.shim = value;
     if (name == "--json") options.json = value;
+    if (name == "--only") options.only = value;
   }
   return options;
 }
@@ -47,16 +49,26 @@ void run(const Options& options) {
   World world(options);
   Report report;
   report.quick = options.quick;
-  Axes axes(world);
-  axes.run();
-  axes.run_at_80_percent();
-  axes.check();
-  axes.add_to(report);
-  Overload overload(world);
-  overload.run();
-  overload.add_to(report);
-  measure_start_and_memory(world, report);
-  run_stress_tests(world, report);
+  const auto wants = [&](const std::string& part) {
+    return options.only.empty() || options.only == part;
+  };
+  // The cells are in use until the report is written.
+  std::optional<Axes> axes;
+  std::optional<Overload> overload;
+  if (wants("axes")) {
+    axes.emplace(world);
+    axes->run();
+    axes->run_at_80_percent();
+    axes->check();
+    axes->add_to(report);
+  }
+  if (wants("overload")) {
+    overload.emplace(world);
+    overload->run();
+    overload->add_to(report);
+  }
+  if (wants("memory")) measure_start_and_memory(world, report);
+  if (wants("stress")) run_stress_tests(world, report);
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
   print_tables(report);
   write_json(report, options.json);
@@ -70,7 +82,7 @@ int main(int argc, char** argv) {
       options.json.empty()) {
     fmt::print(stderr,
                "usage: catbird-bench --server BINARY --postgres SCRIPT --shim LIBRARY"
-               " --json FILE [--quick]\n");
+               " --json FILE [--quick] [--only axes|overload|memory|stress]\n");
     return 2;
   }
   allow_many_connections();

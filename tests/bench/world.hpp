@@ -16,6 +16,7 @@ struct Options {
   std::string postgres;  // script/postgres
   std::string shim;      // commit_delay_shim
   std::string json;
+  std::string only;  // a part: axes, overload, memory or stress; empty: all
   bool quick = false;
 };
 
