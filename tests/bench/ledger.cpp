@@ -46,12 +46,6 @@ class Values {
 
 }  // namespace
 
-struct Ledger::Page {
-  const Convo* convo = nullptr;
-  std::size_t since = 0;
-  std::size_t rows = 0;  // that it must have; less than page_rows: and no more
-};
-
 Ledger::Convo& Ledger::at(const Group& group, std::size_t convo) {
   auto& entry = convos_[group.convo(convo)];
   if (entry.group.name.empty()) {
@@ -89,7 +83,16 @@ std::uint64_t Ledger::epoch(const Group& group, std::size_t convo) {
 }
 
 std::size_t Ledger::check(std::uint16_t port, Traffic& traffic) {
+  const auto all = pages();
   std::size_t rows = 0;
+  for (std::size_t done = 0; done < all.size(); done += pages_at_once) {
+    const auto some = std::min(pages_at_once, all.size() - done);
+    rows += check_pages(port, traffic, std::span(all).subspan(done, some));
+  }
+  return rows;
+}
+
+std::vector<Ledger::Page> Ledger::pages() const {
   std::vector<Page> pages;
   for (const auto& [id, convo] : convos_) {
     const auto all = convo.seeded() + convo.messages.size() + convo.commits;
@@ -97,14 +100,11 @@ std::size_t Ledger::check(std::uint16_t port, Traffic& traffic) {
       pages.push_back({&convo, since, std::min(page_rows, all - since)});
       if (pages.back().rows < page_rows) break;
     }
-    if (pages.size() < pages_at_once) continue;
-    rows += check_pages(port, traffic, std::move(pages));
-    pages.clear();
   }
-  return rows + check_pages(port, traffic, std::move(pages));
+  return pages;
 }
 
-std::size_t Ledger::check_pages(std::uint16_t port, Traffic& traffic, std::vector<Page> pages) {
+std::size_t Ledger::check_pages(std::uint16_t port, Traffic& traffic, std::span<const Page> pages) {
   LoadPlan plan{.port = port, .clients = clients, .requests = {}};
   for (const auto& page : pages) {
     plan.requests.push_back(

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <map>
 #include <set>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -30,7 +31,6 @@ class Ledger {
   /// Reads everything back over the API. Gives the number of rows compared.
   std::size_t check(std::uint16_t port, Traffic& traffic);
 
- private:
   struct Convo {
     Group group;
     std::size_t number = 0;
@@ -38,11 +38,19 @@ class Ledger {
     std::uint64_t commits = 0;
     std::size_t seeded() const { return group.rows_in(number); }
   };
-  struct Page;
-
-  Convo& at(const Group& group, std::size_t convo);
-  std::size_t check_pages(std::uint16_t port, Traffic& traffic, std::vector<Page> pages);
+  struct Page {
+    const Convo* convo = nullptr;
+    std::size_t since = 0;
+    std::size_t rows = 0;  // that it must have at least
+  };
+  /// What must be read: every row, and for each conversation an end.
+  std::vector<Page> pages() const;
+  /// Compares one answer of getMessages. Gives the number of its rows.
   std::size_t check_page(const Page& page, std::string_view body);
+
+ private:
+  Convo& at(const Group& group, std::size_t convo);
+  std::size_t check_pages(std::uint16_t port, Traffic& traffic, std::span<const Page> pages);
 
   std::map<std::string, Convo> convos_;
   std::set<std::uint64_t> refused_;
