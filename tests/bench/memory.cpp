@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "bench/memory.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <stdexcept>
 #include <thread>
@@ -13,6 +14,7 @@ constexpr std::size_t members = 10;
 constexpr std::size_t clients = 64;
 constexpr double mib = 1024.0 * 1024;
 constexpr std::chrono::seconds passivation_max{120};  // beyond the idle time: against hangs
+constexpr std::chrono::seconds settling{20};  // more than one sweep of the actors
 constexpr std::chrono::milliseconds poll_pause{500};
 
 /// `count` requests, to one conversation each or all to the first: the same work for everything but
@@ -43,6 +45,17 @@ void wait_until_idle(const Host& host, std::chrono::seconds idle) {
   }
 }
 
+/// Memory goes back to the system a moment after the last actor left: the least seen for a while.
+std::size_t settled_rss(const Host& host) {
+  auto least = host.server->rss_bytes();
+  const auto until = std::chrono::steady_clock::now() + settling;
+  while (std::chrono::steady_clock::now() < until) {
+    std::this_thread::sleep_for(poll_pause);
+    least = std::min(least, host.server->rss_bytes());
+  }
+  return least;
+}
+
 double start_seconds(World& world, Host& host) {
   std::vector<double> seconds;
   for (std::size_t i = 0; i < world.sizes.repetitions; ++i) {
@@ -61,7 +74,7 @@ void measure_memory(World& world, Host& host, const Group& group, Report& report
   const auto touched = host.server->rss_bytes();
   if (active(host) != count) throw std::runtime_error("wrong outcome: not one actor for each");
   wait_until_idle(host, std::chrono::seconds(world.sizes.idle_seconds));
-  const auto after = host.server->rss_bytes();
+  const auto after = settled_rss(host);
 
   auto in_mib = [](std::size_t bytes) { return static_cast<double>(bytes) / mib; };
   report.figures["memory_ready_mib"] = in_mib(ready);
