@@ -19,8 +19,6 @@ const Group talk{.name = "talk", .convos = usual_convos, .members = usual_member
 const Group hot{.name = "hot", .convos = 1, .members = usual_members, .rows = 1};
 const Group pages{.name = "pages", .convos = usual_convos, .members = usual_members, .rows = 50};
 const Group grow{.name = "grow", .convos = usual_convos, .members = usual_members};
-const Group hundred{.name = "hundred", .convos = usual_convos, .members = 100, .rows = 1};
-const Group thousand{.name = "thousand", .convos = usual_convos, .members = 1'000, .rows = 1};
 
 }  // namespace
 
@@ -85,6 +83,9 @@ void Axes::add_base_cells(Host& host, const std::string& prefix, const std::stri
 }
 
 void Axes::add_members(World& world) {
+  const auto convos = world.sizes.large_convos;
+  const Group hundred{.name = "hundred", .convos = convos, .members = 100, .rows = 1};
+  const Group thousand{.name = "thousand", .convos = convos, .members = 1'000, .rows = 1};
   auto& large = host("members", world.make_postgres("members", {hundred, thousand}));
   for (const auto* group : {&hundred, &thousand}) {
     auto& added = cell(large, "postgres_members_" + std::to_string(group->members),
@@ -157,6 +158,10 @@ void Axes::run_at_80_percent() {
 
 void Axes::check() {
   for (auto& host : hosts_) {
+    if (host.name == "sqlite") {
+      checkpoints_ = host.server->metric("storage_checkpoints");
+      pause_max_us_ = host.server->metric("storage_checkpoint_pause_max_microseconds");
+    }
     rows_checked_ += host.ledger.check(host.server->port(), world_.traffic);
     if (!host.server->stop())
       throw std::runtime_error("wrong outcome: a server did not end with 0");
@@ -181,6 +186,8 @@ double Axes::ratio(const std::string& id, const std::string& to, double Sample::
 void Axes::add_to(Report& report) const {
   for (const auto& cell : cells_) report.cells.push_back(&cell);
   report.rows_checked += rows_checked_;
+  report.figures["sqlite_checkpoints"] = checkpoints_;
+  report.figures["sqlite_checkpoint_pause_max_us"] = pause_max_us_;
   struct Row {
     std::string name, id, to;
     double Sample::* field = &Sample::per_second;

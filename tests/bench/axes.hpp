@@ -35,6 +35,7 @@ class Axes {
   std::deque<Host> hosts_;
   std::deque<Cell> cells_;
   std::size_t rows_checked_ = 0;
+  double checkpoints_ = 0, pause_max_us_ = 0;  // of SQLite with actors
 };
 
 /// The usual database: conversations to talk in, one hot one, some with pages to read, some to

@@ -88,6 +88,10 @@ void account(Cell& cell, const Target& target, const Answer& answer) {
   if (cell.work == Work::send) ledger.refused(target.with);
 }
 
+double database_cpu_seconds(const Host& host) {
+  return host.postgres == nullptr ? 0 : host.postgres->cpu_seconds();
+}
+
 }  // namespace
 
 double Cell::figure(double Sample::* field) const {
@@ -133,14 +137,17 @@ void warm_up(Traffic& traffic, Cell& cell, double seconds) {
 LoadResult measure(Traffic& traffic, Cell& cell) {
   const auto requests = make_requests(traffic, cell, cell.requests);
   const auto cpu = cell.host->server->cpu_seconds();
+  const auto database_cpu = database_cpu_seconds(*cell.host);
   auto result = run_load(requests.plan, requests.on_answer);
   const auto used = cell.host->server->cpu_seconds() - cpu;
+  const auto database_used = database_cpu_seconds(*cell.host) - database_cpu;
   const auto answers = static_cast<double>(result.latencies_us.size());
   cell.samples.push_back({.per_second = result.per_second(),
                           .p50_us = result.percentile_us(50),
                           .p99_us = result.percentile_us(99),
                           .p999_us = result.percentile_us(99.9),
                           .cpu_us = used * 1e6 / answers,
+                          .database_cpu_us = database_used * 1e6 / answers,
                           .generator_share = result.generator_cpu_seconds / result.seconds});
   cell.latencies_us.insert(cell.latencies_us.end(), result.latencies_us.begin(),
                            result.latencies_us.end());

@@ -15,6 +15,7 @@ struct Sample {
   double per_second = 0;  // of 200 answers
   double p50_us = 0, p99_us = 0, p999_us = 0;
   double cpu_us = 0;           // of the server's process, per answer
+  double database_cpu_us = 0;  // of PostgreSQL's processes, per answer
   double generator_share = 0;  // of one core
 };
 

@@ -14,7 +14,7 @@ constexpr std::size_t members = 10;
 constexpr std::size_t clients = 64;
 constexpr double mib = 1024.0 * 1024;
 constexpr std::chrono::seconds passivation_max{120};  // beyond the idle time: against hangs
-constexpr std::chrono::seconds settling{20};  // more than one sweep of the actors
+constexpr std::chrono::seconds settling{20};          // more than one sweep of the actors
 constexpr std::chrono::milliseconds poll_pause{500};
 
 /// `count` requests, to one conversation each or all to the first: the same work for everything but

@@ -24,7 +24,7 @@ class Overload {
   std::unique_ptr<Postgres> postgres_;
   Host host_;
   std::deque<Cell> cells_;  // peak, at 80 %, at five times
-  std::vector<double> goodput_, tail_;
+  std::vector<double> goodput_, tail_, generator_;
   std::size_t rows_checked_ = 0;
 };
 

@@ -34,7 +34,30 @@ std::string read_file(const std::string& path) {
   return text.str();
 }
 
-/// The output of a command; throws if it fails.
+struct Times {
+  std::string parent;
+  double cpu_seconds = 0;  // user and system
+};
+
+/// Of a process, by proc(5). One that has ended has none.
+Times times_of(const std::string& pid) {
+  const auto stat = read_file("/proc/" + pid + "/stat");
+  const auto name_end = stat.rfind(')');
+  Times times;
+  if (name_end == std::string::npos) return times;
+  std::istringstream fields(stat.substr(name_end + 2));
+  std::string skipped;
+  fields >> skipped >> times.parent;  // fields 3 and 4
+  constexpr int before_utime = 9;     // utime is field 14
+  for (int i = 0; i < before_utime; ++i) fields >> skipped;
+  double user = 0;
+  double system = 0;
+  fields >> user >> system;
+  times.cpu_seconds = (user + system) / static_cast<double>(::sysconf(_SC_CLK_TCK));
+  return times;
+}
+
+/// The output of a command.
 std::string output_of(const std::string& command) {
   const std::unique_ptr<FILE, int (*)(FILE*)> pipe(::popen(command.c_str(), "r"), &::pclose);
   if (!pipe) throw std::runtime_error("cannot run " + command);
@@ -153,17 +176,7 @@ void Server::kill() {
   wait();
 }
 
-double Server::cpu_seconds() const {
-  const auto stat = read_file("/proc/" + std::to_string(pid_) + "/stat");
-  std::istringstream fields(stat.substr(stat.rfind(')') + 2));
-  constexpr int before_utime = 11;  // proc(5): utime is field 14, the first here is field 3
-  std::string skipped;
-  for (int i = 0; i < before_utime; ++i) fields >> skipped;
-  double user = 0;
-  double system = 0;
-  fields >> user >> system;
-  return (user + system) / static_cast<double>(::sysconf(_SC_CLK_TCK));
-}
+double Server::cpu_seconds() const { return times_of(std::to_string(pid_)).cpu_seconds; }
 
 std::size_t Server::rss_bytes() const {
   std::ifstream status("/proc/" + std::to_string(pid_) + "/status");
@@ -215,6 +228,19 @@ std::string Postgres::create(const std::string& name, const std::string& from) {
 void Postgres::settle(const std::string& name) {
   run_sql(url(name), "VACUUM ANALYZE");
   run_sql(url(name), "CHECKPOINT");
+}
+
+double Postgres::cpu_seconds() const {
+  const auto file = read_file(folder_ + "/data/postmaster.pid");
+  const auto postmaster = file.substr(0, file.find('\n'));
+  auto sum = times_of(postmaster).cpu_seconds;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+    const auto pid = entry.path().filename().string();
+    if (pid.find_first_not_of("0123456789") != std::string::npos) continue;
+    const auto times = times_of(pid);
+    if (times.parent == postmaster) sum += times.cpu_seconds;
+  }
+  return sum;
 }
 
 std::string http_get(std::uint16_t port, const std::string& path) {

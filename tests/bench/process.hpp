@@ -63,7 +63,7 @@ class Server {
 /// A PostgreSQL server by script/postgres, removed at the end.
 class Postgres {
  public:
-  /// `preload`: a library for LD_PRELOAD, or empty. `variables` go to the server.
+  /// `variables`: of its environment.
   Postgres(std::string script, std::string folder, const Variables& variables = {});
   ~Postgres();
   Postgres(const Postgres&) = delete;
@@ -73,6 +73,7 @@ class Postgres {
   std::string create(const std::string& name, const std::string& from = "");
   /// Statistics and a checkpoint, so that neither falls into a measurement.
   void settle(const std::string& name);
+  double cpu_seconds() const;  // of all its processes that run now
 
  private:
   std::string url(const std::string& name) const;

@@ -49,14 +49,16 @@ bool reached(const Goal& goal, double value) {
 }
 
 void print_cells(const Report& report) {
-  fmt::print("| {:<58} | {:>8} | {:>8} | {:>8} | {:>8} | {:>7} |\n", "medians of the repetitions",
-             "req/s", "p50 us", "p99 us", "p99.9 us", "CPU us");
-  fmt::print("|{:-<60}|{:->10}|{:->10}|{:->10}|{:->10}|{:->9}|\n", "", ":", ":", ":", ":", ":");
+  fmt::print("| {:<58} | {:>8} | {:>8} | {:>8} | {:>8} | {:>7} | {:>7} |\n",
+             "medians of the repetitions", "req/s", "p50 us", "p99 us", "p99.9 us", "CPU us",
+             "DB us");
+  fmt::print("|{:-<60}|{:->10}|{:->10}|{:->10}|{:->10}|{:->9}|{:->9}|\n", "", ":", ":", ":", ":",
+             ":", ":");
   for (const auto* cell : report.cells) {
-    fmt::print("| {:<58} | {:>8.0f} | {:>8.0f} | {:>8.0f} | {:>8.0f} | {:>7.1f} |\n", cell->title,
-               cell->figure(&Sample::per_second), cell->figure(&Sample::p50_us),
+    fmt::print("| {:<58} | {:>8.0f} | {:>8.0f} | {:>8.0f} | {:>8.0f} | {:>7.1f} | {:>7.1f} |\n",
+               cell->title, cell->figure(&Sample::per_second), cell->figure(&Sample::p50_us),
                cell->figure(&Sample::p99_us), cell->figure(&Sample::p999_us),
-               cell->figure(&Sample::cpu_us));
+               cell->figure(&Sample::cpu_us), cell->figure(&Sample::database_cpu_us));
   }
 }
 
@@ -120,6 +122,7 @@ std::string json_of(const Cell& cell) {
       {"p99_us", cell.figure(&Sample::p99_us)},
       {"p999_us", cell.figure(&Sample::p999_us)},
       {"cpu_us", cell.figure(&Sample::cpu_us)},
+      {"database_cpu_us", cell.figure(&Sample::database_cpu_us)},
       {"generator_share", cell.figure(&Sample::generator_share)},
       {"clients", static_cast<double>(cell.clients)},
       {"arrivals_per_second", cell.per_second},

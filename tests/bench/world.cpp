@@ -73,7 +73,11 @@ Host World::make_host(const std::string& name, const std::string& database,
   }
   if (is_postgres(database)) all.insert({"DATABASE_EXCLUSIVE", "true"});
   std::filesystem::create_directories(home);
-  return {name, database, std::make_unique<Server>(options.server, home, std::move(all)), {}};
+  return {name,
+          database,
+          std::make_unique<Server>(options.server, home, std::move(all)),
+          {},
+          is_postgres(database) ? postgres_.get() : nullptr};
 }
 
 void say(const std::string& what) {

@@ -24,6 +24,7 @@ struct Options {
 struct Sizes {
   std::size_t repetitions;
   double cell_seconds;       // of one repetition of one cell
+  std::size_t large_convos;  // of 100 and of 1,000 members each
   std::size_t many_convos;   // "100,000 conversations"
   std::size_t long_history;  // "1 M messages", over 1,000 conversations
   std::size_t idle_rows;     // of each of the many, where start and memory are measured
@@ -31,8 +32,8 @@ struct Sizes {
   double sustained_seconds;
   std::size_t idle_seconds;  // until an unused actor leaves memory
 
-  static Sizes whole() { return {5, 1.0, 100'000, 1'000'000, 10, 6, 600, 45}; }
-  static Sizes quick() { return {5, 0.2, 10'000, 50'000, 10, 2, 15, 15}; }
+  static Sizes whole() { return {5, 1.0, 1'000, 100'000, 1'000'000, 10, 6, 600, 45}; }
+  static Sizes quick() { return {5, 0.2, 200, 10'000, 50'000, 10, 2, 15, 15}; }
 };
 
 /// A server, its database, and what it acknowledged.
@@ -40,7 +41,8 @@ struct Host {
   std::string name;
   std::string database;
   std::unique_ptr<Server> server;
-  Ledger ledger;
+  Ledger ledger{};
+  const Postgres* postgres = nullptr;  // null: SQLite
 };
 
 /// What all measurements share: the scratch folder, PostgreSQL, the signer of tokens, the servers.
