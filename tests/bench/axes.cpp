@@ -20,37 +20,58 @@ const Group hot{.name = "hot", .convos = 1, .members = usual_members, .rows = 1}
 const Group pages{.name = "pages", .convos = usual_convos, .members = usual_members, .rows = 50};
 const Group grow{.name = "grow", .convos = usual_convos, .members = usual_members};
 
+/// The median over the repetitions of `field` of one cell ÷ the same of another.
+double ratio(const Cell& one, const Cell& other, double Sample::* field) {
+  std::vector<double> ratios;
+  for (std::size_t i = 0; i < one.samples.size(); ++i) {
+    ratios.push_back(one.samples[i].*field / other.samples[i].*field);
+  }
+  return median(ratios);
+}
+
 }  // namespace
 
-std::vector<Group> base_groups() { return {talk, hot, pages, grow}; }
 Group talk_group() { return talk; }
 
 Axes::Axes(World& world) : world_(world) {
-  const auto base = world.make_postgres("base", base_groups());
-  const auto copy = world.postgres().create("base_direct", "base");
-  add_base_cells(host("postgres", base), "postgres", "PostgreSQL");
-  add_base_cells(host("postgres_direct", copy, {{"ENABLE_ACTOR_SYSTEM", "false"}}),
-                 "postgres_direct", "PostgreSQL, actors off");
-  add_base_cells(host("sqlite", world.make_sqlite("sqlite", base_groups())), "sqlite", "SQLite");
-  add_base_cells(host("sqlite_direct", world.make_sqlite("sqlite_direct", base_groups()),
-                      {{"ENABLE_ACTOR_SYSTEM", "false"}}),
-                 "sqlite_direct", "SQLite, actors off");
-  add_members(world);
-  add_sizes(world);
+  add_base_cells("postgres", "PostgreSQL");
+  add_base_cells("postgres_direct", "PostgreSQL, actors off");
+  add_base_cells("sqlite", "SQLite");
+  add_base_cells("sqlite_direct", "SQLite, actors off");
+  add_member_cells();
+  add_history_cells();
+  add_wide_cells();
+  const auto& wanted = world.options.cells;
+  std::erase_if(cells_, [&](const Cell& cell) {
+    return !wanted.empty() && std::ranges::find(wanted, cell.id) == wanted.end();
+  });
+  for (auto& cell : cells_) cell.host = &host(cell.host_name);
 }
 
-Host& Axes::host(const std::string& name, const std::string& database, const Variables& more) {
-  hosts_.push_back(world_.make_host(name, database, more));
+/// The server of this name, started on its seeded database when it is first asked for.
+Host& Axes::host(const std::string& name) {
+  const auto found = std::ranges::find(hosts_, name, &Host::name);
+  if (found != hosts_.end()) return *found;
+  std::vector<Group> groups;
+  for (const auto& cell : cells_) {
+    const bool known = std::ranges::find(groups, cell.group.name, &Group::name) != groups.end();
+    if (cell.host_name == name && !known) groups.push_back(cell.group);
+  }
+  const auto database = name.starts_with("sqlite") ? world_.make_sqlite(name, groups)
+                                                   : world_.make_postgres(name, groups);
+  Variables variables;
+  if (name.ends_with("_direct")) variables["ENABLE_ACTOR_SYSTEM"] = "false";
+  hosts_.push_back(world_.make_host(name, database, variables));
   hosts_.back().server->start();
   return hosts_.back();
 }
 
-Cell& Axes::cell(Host& host, const std::string& id, const std::string& title) {
-  cells_.push_back({.id = id, .title = title, .host = &host});
+Cell& Axes::cell(const std::string& host, const std::string& id, const std::string& title) {
+  cells_.push_back({.id = id, .title = title, .host_name = host});
   return cells_.back();
 }
 
-void Axes::add_base_cells(Host& host, const std::string& prefix, const std::string& title) {
+void Axes::add_base_cells(const std::string& host, const std::string& title) {
   struct Row {
     std::string id, title;
     Work work;
@@ -66,15 +87,15 @@ void Axes::add_base_cells(Host& host, const std::string& prefix, const std::stri
       {"hot", "sendMessage, one hot conversation", Work::send, &hot},
       {"commit", "addMembers, real commits", Work::commit, &grow},
   };
-  if (prefix == "postgres") {
+  if (host == "postgres") {
     rows.push_back({"live_512", "/health/live, 512 clients", Work::live, &talk, many_clients});
     rows.push_back({"epoch_512", "getEpoch, 512 clients", Work::epoch, &talk, many_clients});
     rows.push_back({"send_512", "sendMessage, 512 clients", Work::send, &talk, many_clients});
     rows.push_back({"send_es256k", "sendMessage, ES256K", Work::send, &talk, 64, true});
   }
-  if (prefix == "sqlite_direct") rows = {rows[3], rows[4]};
+  if (host == "sqlite_direct") rows = {rows[3], rows[4]};
   for (const auto& row : rows) {
-    auto& added = cell(host, prefix + "_" + row.id, title + ": " + row.title);
+    auto& added = cell(host, host + "_" + row.id, title + ": " + row.title);
     added.work = row.work;
     added.group = *row.group;
     added.clients = row.clients;
@@ -82,49 +103,49 @@ void Axes::add_base_cells(Host& host, const std::string& prefix, const std::stri
   }
 }
 
-void Axes::add_members(World& world) {
-  const auto convos = world.sizes.large_convos;
-  const Group hundred{.name = "hundred", .convos = convos, .members = 100, .rows = 1};
-  const Group thousand{.name = "thousand", .convos = convos, .members = 1'000, .rows = 1};
-  auto& large = host("members", world.make_postgres("members", {hundred, thousand}));
-  for (const auto* group : {&hundred, &thousand}) {
-    auto& added = cell(large, "postgres_members_" + std::to_string(group->members),
-                       fmt::format("PostgreSQL: sendMessage, {} members", group->members));
+void Axes::add_member_cells() {
+  for (const std::size_t members : {100U, 1'000U}) {
+    auto& added = cell("members", fmt::format("postgres_members_{}", members),
+                       fmt::format("PostgreSQL: sendMessage, {} members", members));
     added.work = Work::send;
-    added.group = *group;
+    added.group = {.name = fmt::format("members {}", members),
+                   .convos = world_.sizes.large_convos,
+                   .members = members,
+                   .rows = 1};
   }
 }
 
-void Axes::add_sizes(World& world) {
+void Axes::add_history_cells() {
   // Half of all messages are in one conversation: both kinds of a long history.
-  const auto each = world.sizes.long_history / 2 / (usual_convos - 1);
+  const auto messages = world_.sizes.long_history;
+  const auto each = messages / 2 / (usual_convos - 1);
   const Group history{.name = "history",
                       .convos = usual_convos,
                       .members = usual_members,
                       .rows = each,
-                      .rows_of_first = world.sizes.long_history - each * (usual_convos - 1)};
-  const auto messages = world.sizes.long_history;
-  auto& old = host("history", world.make_postgres("history", {history}));
-  auto& send = cell(old, "postgres_history",
+                      .rows_of_first = messages - each * (usual_convos - 1)};
+  auto& send = cell("history", "postgres_history",
                     fmt::format("PostgreSQL: sendMessage, {} messages of history", messages));
   send.work = Work::send;
   send.group = history;
   auto& page =
-      cell(old, "postgres_history_page",
+      cell("history", "postgres_history_page",
            fmt::format("PostgreSQL: getMessages, anywhere in {} rows", history.rows_of_first));
   page.work = Work::page;
   page.group = history;
+}
 
+void Axes::add_wide_cells() {
   const Group wide{
-      .name = "wide", .convos = world.sizes.many_convos, .members = usual_members, .rows = 1};
-  auto& many = host("wide", world.make_postgres("wide", {wide}));
-  for (const auto work : {Work::send, Work::epoch}) {
-    const std::string name = work == Work::send ? "sendMessage" : "getEpoch";
-    auto& added = cell(many, work == Work::send ? "postgres_wide" : "postgres_wide_epoch",
-                       fmt::format("PostgreSQL: {}, {} conversations", name, wide.convos));
-    added.work = work;
-    added.group = wide;
-  }
+      .name = "wide", .convos = world_.sizes.many_convos, .members = usual_members, .rows = 1};
+  auto& send = cell("wide", "postgres_wide",
+                    fmt::format("PostgreSQL: sendMessage, {} conversations", wide.convos));
+  send.work = Work::send;
+  send.group = wide;
+  auto& epoch = cell("wide", "postgres_wide_epoch",
+                     fmt::format("PostgreSQL: getEpoch, {} conversations", wide.convos));
+  epoch.work = Work::epoch;
+  epoch.group = wide;
 }
 
 void Axes::run() {
@@ -137,21 +158,23 @@ void Axes::run() {
 }
 
 void Axes::run_at_80_percent() {
+  std::vector<Cell*> open_cells;
   for (const std::string store : {"postgres", "sqlite"}) {
-    const auto& closed = at(store + "_send");
-    auto& open = cell(*closed.host, store + "_send_80",
-                      (store == "sqlite" ? "SQLite" : "PostgreSQL") +
-                          std::string(": sendMessage, open loop at 80 %"));
+    const auto* closed = find(store + "_send");
+    if (closed == nullptr) continue;
+    const std::string name = store == "sqlite" ? "SQLite" : "PostgreSQL";
+    auto& open =
+        cell(closed->host_name, store + "_send_80", name + ": sendMessage, open loop at 80 %");
+    open.host = closed->host;
     open.work = Work::send;
     open.group = talk;
     open.clients = many_clients;
-    open.per_second = high_load * closed.figure(&Sample::per_second);
+    open.per_second = high_load * closed->figure(&Sample::per_second);
     open.requests = static_cast<std::size_t>(open.per_second * world_.sizes.open_seconds);
+    open_cells.push_back(&open);
   }
   for (std::size_t i = 0; i < world_.sizes.repetitions; ++i) {
-    for (const std::string store : {"postgres", "sqlite"}) {
-      measure(world_.traffic, const_cast<Cell&>(at(store + "_send_80")));
-    }
+    for (auto* open : open_cells) measure(world_.traffic, *open);
   }
   say("80 % load");
 }
@@ -169,25 +192,18 @@ void Axes::check() {
   say("every acknowledged write read back");
 }
 
-const Cell& Axes::at(const std::string& id) const {
+const Cell* Axes::find(const std::string& id) const {
   const auto found = std::ranges::find(cells_, id, &Cell::id);
-  if (found == cells_.end()) throw std::logic_error("no cell " + id);
-  return *found;
-}
-
-double Axes::ratio(const std::string& id, const std::string& to, double Sample::* field) const {
-  const auto& one = at(id).samples;
-  const auto& other = at(to).samples;
-  std::vector<double> ratios;
-  for (std::size_t i = 0; i < one.size(); ++i) ratios.push_back(one[i].*field / other[i].*field);
-  return median(ratios);
+  return found == cells_.end() ? nullptr : &*found;
 }
 
 void Axes::add_to(Report& report) const {
   for (const auto& cell : cells_) report.cells.push_back(&cell);
   report.rows_checked += rows_checked_;
-  report.figures["sqlite_checkpoints"] = checkpoints_;
-  report.figures["sqlite_checkpoint_pause_max_us"] = pause_max_us_;
+  if (checkpoints_ > 0) {
+    report.figures["sqlite_checkpoints"] = checkpoints_;
+    report.figures["sqlite_checkpoint_pause_max_us"] = pause_max_us_;
+  }
   struct Row {
     std::string name, id, to;
     double Sample::* field = &Sample::per_second;
@@ -205,7 +221,12 @@ void Axes::add_to(Report& report) const {
       {"cpu", "postgres_send", "postgres_live", &Sample::cpu_us},
       {"sqlite_p99_ratio", "sqlite_send_80", "postgres_send_80", &Sample::p99_us},
   };
-  for (const auto& row : rows) report.ratios[row.name] = ratio(row.id, row.to, row.field);
+  for (const auto& row : rows) {
+    const auto* one = find(row.id);
+    const auto* other = find(row.to);
+    if (one != nullptr && other != nullptr)
+      report.ratios[row.name] = ratio(*one, *other, row.field);
+  }
 }
 
 }  // namespace catbird::bench

@@ -21,15 +21,13 @@ class Axes {
   void add_to(Report& report) const;
 
  private:
-  Host& host(const std::string& name, const std::string& database, const Variables& more = {});
-  Cell& cell(Host& host, const std::string& id, const std::string& title);
-  void add_base_cells(Host& host, const std::string& prefix, const std::string& title);
-  void add_members(World& world);
-  void add_sizes(World& world);
-
-  const Cell& at(const std::string& id) const;
-  /// The median over the repetitions of `field` of one cell ÷ the same of another.
-  double ratio(const std::string& id, const std::string& to, double Sample::* field) const;
+  Host& host(const std::string& name);
+  Cell& cell(const std::string& host, const std::string& id, const std::string& title);
+  void add_base_cells(const std::string& host, const std::string& title);
+  void add_member_cells();
+  void add_history_cells();
+  void add_wide_cells();
+  const Cell* find(const std::string& id) const;  // null if this run does not have it
 
   World& world_;
   std::deque<Host> hosts_;
@@ -38,9 +36,7 @@ class Axes {
   double checkpoints_ = 0, pause_max_us_ = 0;  // of SQLite with actors
 };
 
-/// The usual database: conversations to talk in, one hot one, some with pages to read, some to
-/// grow.
-std::vector<Group> base_groups();
+/// The usual conversations: 1,000 of 5 members.
 Group talk_group();
 
 }  // namespace catbird::bench

@@ -23,6 +23,7 @@ struct Sample {
 struct Cell {
   std::string id;
   std::string title;
+  std::string host_name{};
   Host* host = nullptr;
   Work work = Work::live;
   Group group{};

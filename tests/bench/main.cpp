@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// catbird-bench --server BINARY --postgres SCRIPT --shim LIBRARY --json FILE [--quick]: measures
-// the release server. Exit 1: an outcome was wrong; a slow one is only printed. Run it by
-// script/bench.
+// catbird-bench --server BINARY --postgres SCRIPT --shim LIBRARY --json FILE [--quick]
+// [--only PART] [--cell ID]… [--set NAME=VALUE]…: measures the release server. Exit 1: an outcome
+// was wrong; a slow one is only printed. Run it by script/bench.
 #include "bench/axes.hpp"
 #include "bench/memory.hpp"
 #include "bench/overload.hpp"
@@ -26,6 +26,11 @@ void allow_many_connections() {
   ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+std::string after_equals(const std::string& text) {
+  const auto at = text.find('=');
+  return at == std::string::npos ? "" : text.substr(at + 1);
+}
+
 Options read(int argc, char** argv) {
   Options options;
   for (int i = 1; i < argc; ++i) {
@@ -40,6 +45,8 @@ Options read(int argc, char** argv) {
     if (name == "--shim") options.shim = value;
     if (name == "--json") options.json = value;
     if (name == "--only") options.only = value;
+    if (name == "--cell") options.cells.push_back(value);
+    if (name == "--set") options.variables[value.substr(0, value.find('='))] = after_equals(value);
   }
   return options;
 }
@@ -82,7 +89,8 @@ int main(int argc, char** argv) {
       options.json.empty()) {
     fmt::print(stderr,
                "usage: catbird-bench --server BINARY --postgres SCRIPT --shim LIBRARY"
-               " --json FILE [--quick] [--only axes|overload|memory|stress]\n");
+               " --json FILE [--quick] [--only axes|overload|memory|stress] [--cell ID]..."
+               " [--set NAME=VALUE]...\n");
     return 2;
   }
   allow_many_connections();

@@ -6,7 +6,7 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <numeric>
+#include <stdexcept>
 
 namespace catbird::bench {
 
@@ -52,7 +52,7 @@ Overload::Overload(World& world) : world_(world) {
 }
 
 Cell& Overload::cell(const std::string& id, const std::string& title) {
-  cells_.push_back({.id = id, .title = title, .host = &host_});
+  cells_.push_back({.id = id, .title = title, .host_name = "overload", .host = &host_});
   auto& added = cells_.back();
   added.work = Work::send;
   added.group = talk_group();
@@ -68,7 +68,9 @@ void Overload::run() {
   for (std::size_t i = 0; i < world_.sizes.repetitions; ++i) measure_one();
   world_.traffic.use_messages_of(short_ciphertext_bytes);
   rows_checked_ = host_.ledger.check(host_.server->port(), world_.traffic);
-  host_.server->stop();
+  if (!host_.server->stop()) throw std::runtime_error("wrong outcome: a server did not end with 0");
+  host_.postgres = nullptr;
+  postgres_.reset();
   say("overload");
 }
 

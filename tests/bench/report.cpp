@@ -129,7 +129,7 @@ std::string json_of(const Cell& cell) {
       {"requests", static_cast<double>(cell.requests)}};
   return fmt::format(
       R"({{"id":"{}","title":"{}","host":"{}","figures":{},"runs":{},"slot_ms":{},"answers_per_second":{},"distribution":{}}})",
-      escaped(cell.id), escaped(cell.title), escaped(cell.host->name), object_of(figures),
+      escaped(cell.id), escaped(cell.title), escaped(cell.host_name), object_of(figures),
       list_of(runs), LoadResult::slot_ms, list_of(cell.answers_per_second), distribution_of(cell));
 }
 

@@ -42,9 +42,10 @@ Postgres& World::postgres() {
 }
 
 std::string World::make_postgres(const std::string& name, const std::vector<Group>& groups) {
-  auto url = postgres().create(name);
+  const auto database = "bench_" + name;
+  auto url = postgres().create(database);
   seed(*open_stores(url), groups);
-  postgres().settle(name);
+  postgres().settle(database);
   say("seeded " + name);
   return url;
 }
@@ -59,7 +60,8 @@ std::string World::make_sqlite(const std::string& name, const std::vector<Group>
 Host World::make_host(const std::string& name, const std::string& database,
                       const Variables& variables) {
   const auto home = folder.file(name);
-  Variables all = variables;
+  Variables all = options.variables;
+  all.insert(variables.begin(), variables.end());
   all.insert({{"CATBIRD_DEV", "true"},
               {"JWT_SECRET", traffic.secret()},
               {"SERVICE_DID", traffic.aud()},

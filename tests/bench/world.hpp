@@ -16,7 +16,9 @@ struct Options {
   std::string postgres;  // script/postgres
   std::string shim;      // commit_delay_shim
   std::string json;
-  std::string only;  // a part: axes, overload, memory or stress; empty: all
+  std::string only;                // a part: axes, overload, memory or stress; empty: all
+  std::vector<std::string> cells;  // of the axes, by their ids; empty: all
+  Variables variables;             // of every server, over what the bench sets
   bool quick = false;
 };
 
