@@ -53,6 +53,7 @@ Options read(int argc, char** argv) {
 
 void run(const Options& options) {
   const auto began = std::chrono::steady_clock::now();
+  say("start");
   World world(options);
   Report report;
   report.quick = options.quick;

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <numeric>
 #include <stdexcept>
 
 namespace catbird::bench {
@@ -18,18 +19,20 @@ const std::string flush_ms = "100";
 constexpr std::size_t peak_clients = 2'048;
 constexpr std::size_t open_clients = 4'096;
 constexpr double high_load = 0.8;
+/// Of a closed loop: after it, some clients have nothing left to send.
+constexpr double full_share = 0.9;
 constexpr double too_high_load = 5;
 
-/// 200 answers per second while requests arrived, without the first quarter.
+/// 200 answers per second in the first `seconds` of a run, without their first quarter.
 double goodput(const LoadResult& result, double seconds) {
-  const auto slots = static_cast<std::ptrdiff_t>(seconds * 1000 / LoadResult::slot_ms);
+  const auto slots = std::min(static_cast<std::size_t>(seconds * 1000) / LoadResult::slot_ms,
+                              result.per_slot.size());
   const auto from = slots / 4;
-  std::size_t answers = 0;
-  for (auto slot = from; slot < slots && slot < std::ssize(result.per_slot); ++slot) {
-    answers += result.per_slot[static_cast<std::size_t>(slot)];
-  }
+  const auto answers =
+      std::accumulate(result.per_slot.begin() + static_cast<std::ptrdiff_t>(from),
+                      result.per_slot.begin() + static_cast<std::ptrdiff_t>(slots), std::size_t{0});
   return static_cast<double>(answers) * 1000 /
-         static_cast<double>((slots - from) * static_cast<std::ptrdiff_t>(LoadResult::slot_ms));
+         static_cast<double>((slots - from) * LoadResult::slot_ms);
 }
 
 }  // namespace
@@ -76,7 +79,8 @@ void Overload::run() {
 
 void Overload::measure_one() {
   const auto seconds = world_.sizes.open_seconds;
-  const auto peak = measure(world_.traffic, cells_[0]).per_second();
+  const auto closed = measure(world_.traffic, cells_[0]);
+  const auto peak = goodput(closed, closed.seconds * full_share);
   auto at = [&](Cell& cell, double load) {
     cell.per_second = load * peak;
     cell.requests = static_cast<std::size_t>(cell.per_second * seconds);

@@ -6,6 +6,7 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <chrono>
 #include <stdexcept>
 #include <thread>
@@ -62,12 +63,22 @@ void sustained_load(World& world, Report& report) {
   constexpr std::size_t convos = 10;
   constexpr double rate = 100;
   constexpr double rate_min = 90;
+  constexpr double part_seconds = 15;
   const Group group{.name = "stress_sustained", .convos = convos, .members = members};
   auto host = start(world, group);
   auto cell = send_cell(host, group, 64);
   cell.per_second = rate;
-  const auto seconds = world.sizes.sustained_seconds;
-  const auto result = run_once(world.traffic, cell, static_cast<std::size_t>(rate * seconds));
+  // In parts: tokens do not live as long as the test.
+  std::vector<double> latencies_us;
+  double seconds = 0;
+  while (seconds < world.sizes.sustained_seconds) {
+    const auto part = run_once(world.traffic, cell, static_cast<std::size_t>(rate * part_seconds));
+    latencies_us.insert(latencies_us.end(), part.latencies_us.begin(), part.latencies_us.end());
+    seconds += part.seconds;
+  }
+  std::ranges::sort(latencies_us);
+  const auto reached = static_cast<double>(latencies_us.size()) / seconds;
+  const auto p99_us = latencies_us[latencies_us.size() * 99 / 100];
   const auto actors = host.server->metric("actor_registry_active_actors");
   if (actors != convos) wrong(fmt::format("{} actors for {} conversations", actors, convos));
   finish(world, host, report);
@@ -75,9 +86,8 @@ void sustained_load(World& world, Report& report) {
       {"test_sustained_load",
        fmt::format("{:.1f} messages/s for {:.0f} s, no error, {} actors, p99 {:.1f} ms; asked for "
                    "90 and {} actors",
-                   result.per_second(), result.seconds, actors, result.percentile_us(99) / 1000,
-                   convos),
-       result.per_second() >= rate_min});
+                   reached, seconds, actors, p99_us / 1000, convos),
+       reached >= rate_min});
   say("test_sustained_load");
 }
 
