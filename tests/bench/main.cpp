@@ -12,6 +12,7 @@
 
 #include <chrono>
 #include <exception>
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -51,35 +52,42 @@ Options read(int argc, char** argv) {
   return options;
 }
 
-void run(const Options& options) {
+/// True if nothing was wrong.
+bool run(const Options& options) {
   const auto began = std::chrono::steady_clock::now();
   say("start");
   World world(options);
   Report report;
   report.quick = options.quick;
-  const auto wants = [&](const std::string& part) {
-    return options.only.empty() || options.only == part;
+  // What one part finds wrong does not take away what the others measure.
+  const auto part = [&](const std::string& name, const std::function<void()>& measure_it) {
+    if (!options.only.empty() && options.only != name) return;
+    try {
+      measure_it();
+    } catch (const std::exception& error) {
+      report.wrong.push_back(fmt::format("{}: {}", name, error.what()));
+      say(report.wrong.back());
+    }
   };
   // The cells are in use until the report is written.
   std::optional<Axes> axes;
   std::optional<Overload> overload;
-  if (wants("axes")) {
-    axes.emplace(world);
-    axes->run();
+  part("axes", [&] {
+    axes.emplace(world).run();
     axes->run_at_80_percent();
     axes->check();
     axes->add_to(report);
-  }
-  if (wants("overload")) {
-    overload.emplace(world);
-    overload->run();
+  });
+  part("overload", [&] {
+    overload.emplace(world).run();
     overload->add_to(report);
-  }
-  if (wants("memory")) measure_start_and_memory(world, report);
-  if (wants("stress")) run_stress_tests(world, report);
+  });
+  part("memory", [&] { measure_start_and_memory(world, report); });
+  part("stress", [&] { run_stress_tests(world, report); });
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
   print_tables(report);
   write_json(report, options.json);
+  return report.wrong.empty();
 }
 
 }  // namespace
@@ -96,10 +104,9 @@ int main(int argc, char** argv) {
   }
   allow_many_connections();
   try {
-    run(options);
+    return run(options) ? 0 : 1;
   } catch (const std::exception& error) {
     fmt::print(stderr, "bench: {}\n", error.what());
     return 1;
   }
-  return 0;
 }

@@ -78,7 +78,8 @@ std::string escaped(const std::string& text) {
   std::string out;
   for (const char c : text) {
     if (c == '"' || c == '\\') out.push_back('\\');
-    out.push_back(c);
+    constexpr char first_printable = ' ';  // also every byte of UTF-8 beyond ASCII passes
+    out.push_back(c >= 0 && c < first_printable ? ' ' : c);
   }
   return out;
 }
@@ -160,10 +161,12 @@ void print_tables(const Report& report) {
   for (const auto& test : report.stress) {
     fmt::print("{}: {} ({})\n", test.name, test.measured, test.reached ? "reached" : "NOT REACHED");
   }
+  for (const auto& what : report.wrong) fmt::print("WRONG: {}\n", what);
   fmt::print(
-      "{} rows read back: every acknowledged write is there once, numbers without a gap.\n"
-      "{:.0f} s{}\n",
-      report.rows_checked, report.seconds,
+      "{} rows read back{}\n{:.0f} s{}\n", report.rows_checked,
+      report.wrong.empty() ? ": every acknowledged write is there once, numbers without a gap."
+                           : ", and something is wrong.",
+      report.seconds,
       report.quick ? "; --quick: short and small, for finding errors, not for its figures" : "");
 }
 
@@ -175,14 +178,17 @@ void write_json(const Report& report, const std::string& path) {
     stress.push_back(fmt::format(R"({{"name":"{}","measured":"{}","reached":{}}})", test.name,
                                  escaped(test.measured), test.reached));
   }
+  std::vector<std::string> wrong;
+  for (const auto& what : report.wrong) wrong.push_back(fmt::format("\"{}\"", escaped(what)));
   std::ofstream file(path);
   file << fmt::format(
       "{{\"quick\":{},\"seconds\":{:.0f},\"processor\":\"{}\",\"cores\":{},\n\"ratios\":{},\n"
-      "\"goals\":{},\n\"figures\":{},\n\"stress\":[{}],\n\"rows_checked\":{},\n\"cells\":[\n{}\n]}}"
+      "\"goals\":{},\n\"figures\":{},\n\"stress\":[{}],\n\"rows_checked\":{},\n\"wrong\":[{}],"
+      "\n\"cells\":[\n{}\n]}}"
       "\n",
       report.quick, report.seconds, escaped(processor()), ::sysconf(_SC_NPROCESSORS_ONLN),
       object_of(report.ratios), goals_json(), object_of(report.figures), fmt::join(stress, ","),
-      report.rows_checked, fmt::join(cells, ",\n"));
+      report.rows_checked, fmt::join(wrong, ","), fmt::join(cells, ",\n"));
   if (!file.flush()) throw std::runtime_error("cannot write " + path);
 }
 

@@ -25,6 +25,7 @@ struct Report {
   std::map<std::string, double> ratios;
   std::map<std::string, double> figures;
   std::vector<StressResult> stress;
+  std::vector<std::string> wrong;  // outcomes; what was measured beside them still stands
   std::size_t rows_checked = 0;
 };
 
