@@ -23,6 +23,7 @@ const Group grow{.name = "grow", .convos = usual_convos, .members = usual_member
 /// The median over the repetitions of `field` of one cell ÷ the same of another.
 double ratio(const Cell& one, const Cell& other, double Sample::* field) {
   std::vector<double> ratios;
+  ratios.reserve(one.samples.size());
   for (std::size_t i = 0; i < one.samples.size(); ++i) {
     ratios.push_back(one.samples[i].*field / other.samples[i].*field);
   }

@@ -96,6 +96,7 @@ double database_cpu_seconds(const Host& host) {
 
 double Cell::figure(double Sample::* field) const {
   std::vector<double> values;
+  values.reserve(samples.size());
   for (const auto& sample : samples) values.push_back(sample.*field);
   return median(values);
 }

@@ -112,11 +112,11 @@ class Wire {
   void read_head() {
     const auto end = text_.find("\r\n\r\n");
     if (end == std::string::npos) return;
-    constexpr std::string_view name = "\r\ncontent-length: ";
-    const char* at = ::strcasestr(text_.c_str(), name.data());
+    constexpr const char* name = "\r\ncontent-length: ";
+    const char* at = ::strcasestr(text_.c_str(), name);
     if (at == nullptr) throw std::runtime_error("an answer without Content-Length");
     std::size_t length = 0;
-    std::from_chars(at + name.size(), text_.data() + end, length);
+    std::from_chars(at + std::strlen(name), text_.data() + end, length);
     body_at_ = end + 4;
     whole_ = body_at_ + length;
   }

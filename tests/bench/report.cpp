@@ -2,12 +2,11 @@
 #include "bench/report.hpp"
 
 #include <fmt/core.h>
-#include <fmt/ranges.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <fstream>
+#include <numeric>
 #include <stdexcept>
 
 namespace catbird::bench {
@@ -84,39 +83,53 @@ std::string escaped(const std::string& text) {
   return out;
 }
 
+/// "a,b,c" of what `text_of` makes of each.
+template <class Range, class TextOf>
+std::string joined(const Range& range, const TextOf& text_of, std::string_view between = ",") {
+  std::string out;
+  for (const auto& item : range) {
+    if (!out.empty()) out += between;
+    out += text_of(item);
+  }
+  return out;
+}
+
 std::string object_of(const std::map<std::string, double>& numbers) {
-  std::vector<std::string> members;
-  for (const auto& [name, value] : numbers)
-    members.push_back(fmt::format("\"{}\":{:.6g}", name, value));
-  return fmt::format("{{{}}}", fmt::join(members, ","));
+  return "{" +
+         joined(numbers,
+                [](const auto& entry) {
+                  return fmt::format("\"{}\":{:.6g}", entry.first, entry.second);
+                }) +
+         "}";
 }
 
 std::string list_of(const std::vector<double>& numbers) {
-  std::vector<std::string> texts;
-  for (const auto number : numbers) texts.push_back(fmt::format("{:.6g}", number));
-  return fmt::format("[{}]", fmt::join(texts, ","));
+  return "[" + joined(numbers, [](double number) { return fmt::format("{:.6g}", number); }) + "]";
 }
 
 /// [[percentile, microseconds], …] over all repetitions.
 std::string distribution_of(const Cell& cell) {
   auto sorted = cell.latencies_us;
   std::ranges::sort(sorted);
-  std::vector<double> percentiles;
-  for (int p = 0; p < 100; ++p) percentiles.push_back(p);
-  for (const double p : {99.2, 99.4, 99.6, 99.8, 99.9, 99.95, 99.99, 100.0})
+  if (sorted.empty()) return "[]";
+  std::vector<double> percentiles(100);
+  std::iota(percentiles.begin(), percentiles.end(), 0.0);
+  for (const double p : {99.2, 99.4, 99.6, 99.8, 99.9, 99.95, 99.99, 100.0}) {
     percentiles.push_back(p);
-  std::vector<std::string> points;
-  for (const auto p : percentiles) {
-    if (sorted.empty()) break;
-    const auto at = static_cast<std::size_t>(p / 100 * static_cast<double>(sorted.size() - 1));
-    points.push_back(fmt::format("[{:g},{:.1f}]", p, sorted[at]));
   }
-  return fmt::format("[{}]", fmt::join(points, ","));
+  return "[" +
+         joined(percentiles,
+                [&](double p) {
+                  const auto at =
+                      static_cast<std::size_t>(p / 100 * static_cast<double>(sorted.size() - 1));
+                  return fmt::format("[{:g},{:.1f}]", p, sorted[at]);
+                }) +
+         "]";
 }
 
 std::string json_of(const Cell& cell) {
-  std::vector<double> runs;
-  for (const auto& sample : cell.samples) runs.push_back(sample.per_second);
+  const auto runs = joined(
+      cell.samples, [](const Sample& sample) { return fmt::format("{:.6g}", sample.per_second); });
   const std::map<std::string, double> figures = {
       {"per_second", cell.figure(&Sample::per_second)},
       {"p50_us", cell.figure(&Sample::p50_us)},
@@ -129,18 +142,19 @@ std::string json_of(const Cell& cell) {
       {"arrivals_per_second", cell.per_second},
       {"requests", static_cast<double>(cell.requests)}};
   return fmt::format(
-      R"({{"id":"{}","title":"{}","host":"{}","figures":{},"runs":{},"slot_ms":{},"answers_per_second":{},"distribution":{}}})",
-      escaped(cell.id), escaped(cell.title), escaped(cell.host_name), object_of(figures),
-      list_of(runs), LoadResult::slot_ms, list_of(cell.answers_per_second), distribution_of(cell));
+      R"({{"id":"{}","title":"{}","host":"{}","figures":{},"runs":[{}],"slot_ms":{},"answers_per_second":{},"distribution":{}}})",
+      escaped(cell.id), escaped(cell.title), escaped(cell.host_name), object_of(figures), runs,
+      LoadResult::slot_ms, list_of(cell.answers_per_second), distribution_of(cell));
 }
 
 std::string goals_json() {
-  std::vector<std::string> members;
-  for (const auto& goal : goals()) {
-    members.push_back(fmt::format(R"("{}":{{"{}":{:g}}})", goal.name,
-                                  goal.at_least ? "at_least" : "at_most", goal.bound));
-  }
-  return fmt::format("{{{}}}", fmt::join(members, ","));
+  return "{" +
+         joined(goals(),
+                [](const Goal& goal) {
+                  return fmt::format(R"("{}":{{"{}":{:g}}})", goal.name,
+                                     goal.at_least ? "at_least" : "at_most", goal.bound);
+                }) +
+         "}";
 }
 
 std::string processor() {
@@ -171,24 +185,21 @@ void print_tables(const Report& report) {
 }
 
 void write_json(const Report& report, const std::string& path) {
-  std::vector<std::string> cells;
-  for (const auto* cell : report.cells) cells.push_back(json_of(*cell));
-  std::vector<std::string> stress;
-  for (const auto& test : report.stress) {
-    stress.push_back(fmt::format(R"({{"name":"{}","measured":"{}","reached":{}}})", test.name,
-                                 escaped(test.measured), test.reached));
-  }
-  std::vector<std::string> wrong;
-  for (const auto& what : report.wrong) wrong.push_back(fmt::format("\"{}\"", escaped(what)));
+  const auto cells = joined(report.cells, [](const Cell* cell) { return json_of(*cell); }, ",\n");
+  const auto stress = joined(report.stress, [](const StressResult& test) {
+    return fmt::format(R"({{"name":"{}","measured":"{}","reached":{}}})", test.name,
+                       escaped(test.measured), test.reached);
+  });
+  const auto wrong =
+      joined(report.wrong, [](const std::string& what) { return '"' + escaped(what) + '"'; });
   std::ofstream file(path);
   file << fmt::format(
       "{{\"quick\":{},\"seconds\":{:.0f},\"processor\":\"{}\",\"cores\":{},\n\"ratios\":{},\n"
       "\"goals\":{},\n\"figures\":{},\n\"stress\":[{}],\n\"rows_checked\":{},\n\"wrong\":[{}],"
-      "\n\"cells\":[\n{}\n]}}"
-      "\n",
+      "\n\"cells\":[\n{}\n]}}\n",
       report.quick, report.seconds, escaped(processor()), ::sysconf(_SC_NPROCESSORS_ONLN),
-      object_of(report.ratios), goals_json(), object_of(report.figures), fmt::join(stress, ","),
-      report.rows_checked, fmt::join(wrong, ","), fmt::join(cells, ",\n"));
+      object_of(report.ratios), goals_json(), object_of(report.figures), stress,
+      report.rows_checked, wrong, cells);
   if (!file.flush()) throw std::runtime_error("cannot write " + path);
 }
 

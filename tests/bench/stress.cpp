@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <stdexcept>
 #include <thread>
 
@@ -71,7 +72,8 @@ void sustained_load(World& world, Report& report) {
   // In parts: tokens do not live as long as the test.
   std::vector<double> latencies_us;
   double seconds = 0;
-  while (seconds < world.sizes.sustained_seconds) {
+  const auto parts = std::lround(world.sizes.sustained_seconds / part_seconds);
+  for (auto part_number = 0L; part_number < parts; ++part_number) {
     const auto part = run_once(world.traffic, cell, static_cast<std::size_t>(rate * part_seconds));
     latencies_us.insert(latencies_us.end(), part.latencies_us.begin(), part.latencies_us.end());
     seconds += part.seconds;
@@ -166,7 +168,8 @@ void actor_restart(World& world, Report& report) {
     if (answer.status != 200) refused.emplace_back(convo, message);
     if (answer.status != 200 && answer.status != 503) wrong(std::string(answer.body));
     // One after the other in the middle of the run, while the other clients' requests are open.
-    const bool next = ++answers >= convos * messages * 2 / 5 && answers % plan.clients == 0;
+    ++answers;
+    const bool next = answers >= convos * messages * 2 / 5 && answers % plan.clients == 0;
     if (next && taken < to_take) take_over(*stores, group, taken++ * convos / to_take);
   });
   const auto again = refused.size();
