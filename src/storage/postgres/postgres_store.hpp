@@ -22,7 +22,7 @@ struct PostgresOptions {
   bool exclusive = false;
   /// Of the secret that keys sender tags: the first one stays with the database, and a server with
   /// another secret is refused, since its tags would not match. Empty: not looked at.
-  std::string secret_fingerprint;
+  std::string secret_fingerprint{};
   std::chrono::milliseconds statement_timeout{5'000};
   std::chrono::milliseconds lock_timeout{1'000};
   std::chrono::milliseconds idle_in_transaction_timeout{2'000};

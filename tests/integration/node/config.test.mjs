@@ -28,7 +28,7 @@ function assertRefused({ code, signal, err }, named, what) {
 
 const secret = "0123456789abcdef0123456789abcdef";
 const wrong = {
-  DATABASE_URL: ["postgres://localhost/catbird", "postgresql://localhost/catbird", "mysql://x", "sqlite:", "catbird.db", "sqlite:/proc/nowhere/catbird.db", "sqlite:/dev/null/catbird.db"],
+  DATABASE_URL: ["postgresql://127.0.0.1:1/catbird", "mysql://x", "sqlite:", "catbird.db", "sqlite:/proc/nowhere/catbird.db", "sqlite:/dev/null/catbird.db"],
   ENABLE_ACTOR_SYSTEM: ["maybe", "TRUE ", "off"],
   SERVICE_DID: ["", "catbird.test", "did:key:z6Mk", "did:web:", "did:plc:short"],
   ENFORCE_LXM: ["false", "0", "no", "never"],

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // The built server as a child process, on a free loopback port and a data folder of its own.
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { basename, join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { serviceDid } from "./directory.mjs";
 
@@ -20,6 +20,21 @@ export function serverBinary() {
   const binary = found.find((path) => existsSync(path));
   if (!binary) throw new Error(`no server: build it, or set CATBIRD_SERVER_BINARY (${found.join(", ")})`);
   return resolve(binary);
+}
+
+// The suites run on PostgreSQL where CATBIRD_TEST_POSTGRES names a server (`script/postgres start`): each
+// server process under test gets a new database there, dropped when it is disposed of.
+function databaseUrl(folder) {
+  const server = process.env.CATBIRD_TEST_POSTGRES;
+  if (!server) return `sqlite:${join(folder, "catbird.db")}`;
+  const name = `node_${basename(folder).replaceAll(/[^A-Za-z0-9]/g, "_").toLowerCase()}_${process.pid}`;
+  psql(server, `CREATE DATABASE ${name} TEMPLATE template0`);
+  return server.replace(/\/[^/]*$/, `/${name}`);
+}
+
+/** Runs SQL; what it gives, unaligned and without headings. */
+export function psql(url, sql) {
+  return execFileSync("psql", ["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", url, "-c", sql], { encoding: "utf8" });
 }
 
 const within = (ms, what, promise) => {
@@ -46,7 +61,7 @@ export class Server {
     this.environment = {
       PATH: process.env.PATH,
       HOME: this.folder,
-      DATABASE_URL: `sqlite:${join(this.folder, "catbird.db")}`,
+      DATABASE_URL: databaseUrl(this.folder),
       SERVER_PORT: "0",
       SERVICE_DID: serviceDid,
       CATBIRD_DEV: "true",
@@ -109,6 +124,8 @@ export class Server {
   async dispose() {
     if (this.#child && this.#child.exitCode === null && this.#child.signalCode === null) await this.kill9();
     rmSync(this.folder, { recursive: true, force: true });
+    const own = /^postgres.*\/(node_[a-z0-9_]+)$/.exec(this.environment.DATABASE_URL)?.[1];
+    if (own) psql(process.env.CATBIRD_TEST_POSTGRES, `DROP DATABASE IF EXISTS ${own} WITH (FORCE)`);
   }
 
   get pid() {
