@@ -59,22 +59,32 @@ void canonical(const dom::element& value, std::string& out) {
 
 constexpr std::size_t json_depth_max = 32;
 
-// Two members of one name: parsers differ on which counts, so nobody's reading is taken.
-bool has_duplicate_keys(const dom::element& value) {
+constexpr char nul = '\0';
+
+// What is wrong with a document that is well-formed JSON; nothing if all is well.
+std::optional<std::string_view> flaw_in(const dom::element& value) {
+  if (value.is_string()) {
+    // No C string and no text of PostgreSQL can hold it, so no name or value ever does.
+    if (std::string_view(value).contains(nul)) return "the body holds the character U+0000";
+    return std::nullopt;
+  }
   if (value.is_array()) {
     for (auto child : dom::array(value)) {
-      if (has_duplicate_keys(child)) return true;
+      if (auto flaw = flaw_in(child)) return flaw;
     }
-    return false;
+    return std::nullopt;
   }
-  if (!value.is_object()) return false;
+  if (!value.is_object()) return std::nullopt;
   std::vector<std::string_view> keys;
   for (auto [key, child] : dom::object(value)) {
+    if (key.contains(nul)) return "the body holds the character U+0000";
     keys.push_back(key);
-    if (has_duplicate_keys(child)) return true;
+    if (auto flaw = flaw_in(child)) return flaw;
   }
   std::ranges::sort(keys);
-  return std::ranges::adjacent_find(keys) != keys.end();
+  // Two members of one name: parsers differ on which counts, so nobody's reading is taken.
+  if (std::ranges::adjacent_find(keys) != keys.end()) return "the body names a member twice";
+  return std::nullopt;
 }
 
 }  // namespace
@@ -182,9 +192,7 @@ Result<Body> Body::parse(const std::string& text) {
       !root.is_object()) {
     return fail(Errc::invalid_request, "the body is not a JSON object");
   }
-  if (has_duplicate_keys(root)) {
-    return fail(Errc::invalid_request, "the body names a member twice");
-  }
+  if (auto flaw = flaw_in(root)) return fail(Errc::invalid_request, std::string(*flaw));
   return Body(
       Fields(std::make_shared<const Fields::Node>(Fields::Node{std::move(document), root})));
 }

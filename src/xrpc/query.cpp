@@ -36,6 +36,8 @@ std::optional<std::string> decode(std::string_view raw) {
     }
   }
   if (!simdjson::validate_utf8(out.data(), out.size())) return std::nullopt;
+  // No C string and no text of PostgreSQL can hold it, so no name or value ever does.
+  if (out.contains('\0')) return std::nullopt;
   return out;
 }
 

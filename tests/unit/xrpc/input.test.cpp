@@ -46,6 +46,14 @@ TEST(Body, limits_the_depth) {
   EXPECT_FALSE(parse(nested(100'000)).has_value());
 }
 
+// Neither C strings nor PostgreSQL's text can hold it.
+TEST(Body, refuses_the_nul_character_wherever_it_stands) {
+  for (const auto* text : {R"({"a":"\u0000"})", R"({"a":"b\u0000c"})", R"({"a\u0000":1})",
+                           R"({"a":[{"b":["c\u0000"]}]})", R"({"$bytes\u0000":""})"}) {
+    EXPECT_EQ(detail(parse(text)), "the body holds the character U+0000") << text;
+  }
+}
+
 TEST(Fields, reads_each_type) {
   const auto body = body_of(
       R"({"t":"é","n":-3,"b":true,"l":["x","y"],"o":{"i":1},"os":[{"i":1},{"i":2}],"y":"AQI="})");

@@ -49,6 +49,16 @@ TEST(Query, refuses_text_that_is_not_utf8) {
   }
 }
 
+// Neither C strings nor PostgreSQL's text can hold it.
+TEST(Query, refuses_the_nul_character) {
+  for (const auto* raw : {"a=%00", "a=b%00", "%00=a", "x=1&a=%00b"}) {
+    const auto query = Query::parse(raw);
+
+    ASSERT_FALSE(query.has_value()) << raw;
+    EXPECT_EQ(query.error().code, Errc::invalid_request) << raw;
+  }
+}
+
 TEST(Query, is_bounded) {
   std::string raw;
   for (int i = 0; i < 512; ++i) raw += "a=1&";
