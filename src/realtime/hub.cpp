@@ -29,6 +29,11 @@ Subscription::Subscription(Hub& hub, core::Did user, std::optional<core::ConvoId
 
 Subscription::~Subscription() { hub_.drop(*this); }
 
+bool Subscription::overflowed() const {
+  const std::lock_guard lock(hub_.mutex_);
+  return news_.overflowed;
+}
+
 Delivery Subscription::take() {
   const std::lock_guard lock(hub_.mutex_);
   bytes_ = 0;

@@ -47,6 +47,8 @@ class Subscription {
   Subscription& operator=(const Subscription&) = delete;
 
   Delivery take();
+  /// Whether the next take() will say so.
+  bool overflowed() const;
   /// Calls `ready` once, as soon as take() has something: at once if it already has.
   void wait(std::move_only_function<void()> ready);
 

@@ -115,12 +115,24 @@ void ConvoFeed::began(const Result<std::uint64_t>& newest) {
 void ConvoFeed::replay() {
   storage::LogQuery query;
   Windows known;
+  std::string cut;
+  Answer waiting;
   {
     const std::lock_guard lock(mutex_);
     if (reading_ || mode_ != Mode::replaying) return;
-    reading_ = true;
-    known = after_;
-    query.after = position_;
+    if (caught_up_ && waiting_ && live_->overflowed()) {
+      cut = info_text("slow-consumer");  // told and cut, as in take_live()
+      mode_ = Mode::ending;
+      waiting = claim_locked();
+    } else {
+      reading_ = true;
+      known = after_;
+      query.after = position_;
+    }
+  }
+  if (waiting) {
+    waiting(std::move(cut));
+    return;
   }
   query.rows_max = replay_rows_max;
   query.bytes_max = replay_bytes_max;
@@ -211,6 +223,7 @@ void ConvoFeed::learn_locked(const Look& found, std::string& out) {
   ended_ = found.ended;
   if (!found.rows.empty() || !confirmed) return;
   mode_ = Mode::live;
+  caught_up_ = true;
   for (const auto& [convo, until] : found.ended) after_.erase(convo);
   ended_.clear();
   if (scope_.only && after_.empty()) {

@@ -125,6 +125,24 @@ TEST_F(SmallQueue, lets_the_slow_reader_go_on_from_where_it_was) {
   EXPECT_EQ(again->events(), (Texts{"m2", "m3", "m4", "m5"}));
 }
 
+// Where rows of other servers interleave, the store is read and the hub only gives the hint.
+TEST_F(SmallQueue, cuts_a_slow_reader_of_a_shared_store_as_well) {
+  world.services.live_is_complete = [] { return false; };
+  auto client = open_one();
+  client->drain();
+  world.message(one, "m1");
+  world.run();
+  for (const auto* id : {"m2", "m3", "m4", "m5", "m6"}) world.message(one, id);
+  client->drain();
+  EXPECT_EQ(client->events(), (Texts{"m1", "!slow-consumer"}));
+  EXPECT_TRUE(client->ended);
+
+  auto again = open_one("&cursor=" + client->last_cursor);
+  again->drain();
+
+  EXPECT_EQ(again->events(), (Texts{"m2", "m3", "m4", "m5", "m6"}));
+}
+
 TEST_F(ConvoFeedTest, says_first_when_a_cursor_is_of_another_log) {
   world.message(one, "m1");
   auto client = open("cursor=" + encode_cursor({"other", 0}));
