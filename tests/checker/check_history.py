@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """check_history.py DATABASE LOG...: whether what clients saw (history.py says how it is written down) can be
-what one correct server did, whose store is DATABASE now. The server must have stopped. One line per violation
-and one at the end; exits 1 if there is any. It shares no code with the server and knows only its schema."""
+what one correct server did, whose store is DATABASE now: a file of SQLite, or a URL of PostgreSQL. The server
+must have stopped. One line per violation and one at the end; exits 1 if there is any. It shares no code with
+the server and knows only its schema."""
 
 import collections
 import pathlib

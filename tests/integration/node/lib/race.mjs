@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // catbird-race against a server, in a mode, with streams that record what is delivered meanwhile.
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { createHash, createHmac, randomBytes, randomUUID } from "node:crypto";
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -139,8 +139,9 @@ export class Arena {
     return arena;
   }
 
+  /** For the checker: a file, or a URL where the server runs on PostgreSQL. */
   get database() {
-    return join(this.server.folder, "catbird.db");
+    return this.server.environment.DATABASE_URL.replace(/^sqlite:/, "");
   }
 
   get portFile() {
@@ -207,6 +208,9 @@ export class Arena {
     const folder = mkdtempSync(join(tmpdir(), "catbird-history-"));
     for (const path of [this.database, `${this.database}-wal`, ...this.logs]) {
       if (existsSync(path)) copyFileSync(path, join(folder, basename(path)));
+    }
+    if (this.database.startsWith("postgres")) {
+      execFileSync("pg_dump", ["--no-password", "--file", join(folder, "catbird.sql"), this.database]);
     }
     lines.unshift(`database and logs are in ${folder}`);
   }
