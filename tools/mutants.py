@@ -31,6 +31,8 @@ FINDERS = {
     "crash": ["{build}/tests/catbird-crash", "--cuts", "200"],
     "race": [str(NODE / "node_modules/.bin/node"), "--test", "--test-reporter=spec",
              "--test-name-pattern=first time", str(NODE / "races/races.test.mjs")],
+    "owners": [str(NODE / "node_modules/.bin/node"), "--test", "--test-reporter=spec",
+               str(NODE / "owners/owners.test.mjs")],
 }
 RACE_ENVIRONMENT = {
     "CATBIRD_SERVER_BINARY": "{build}/src/catbird-mls-server",

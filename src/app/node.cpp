@@ -37,6 +37,12 @@ constexpr std::chrono::seconds drain_max{9};  // exit within ten
 
 void say(std::string message) { obs::log(obs::Level::info, log_target, message); }
 
+void make_folder_of(const std::string& path) {
+  std::error_code ignored;  // whoever opens the file says why it cannot
+  const auto folder = std::filesystem::path(path).parent_path();
+  if (!folder.empty()) std::filesystem::create_directories(folder, ignored);
+}
+
 class SystemClock final : public Clock {
  public:
   Timestamp now() const override {
@@ -147,9 +153,8 @@ Result<void> NodeImpl::open_store() {
 }
 
 Result<void> NodeImpl::open_database() {
-  std::error_code ignored;
-  const auto folder = std::filesystem::path(config_.secret_path).parent_path();
-  if (!folder.empty()) std::filesystem::create_directories(folder, ignored);
+  make_folder_of(config_.secret_path);
+  make_folder_of(config_.journal_path);
   auto secret = open_secret(config_.secret_path, false);
   if (!secret) return std::unexpected(secret.error());
   tags_ = std::make_unique<xrpc::SenderTags>(std::move(*secret));

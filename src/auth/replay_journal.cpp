@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <fstream>
 #include <utility>
 
@@ -84,11 +85,18 @@ Result<ReplayJournal::Loaded> ReplayJournal::open(JournalOptions options, const 
   const std::uint32_t now = options.now;
   const BootId boot = options.boot;
   const int lock_file = ::open((path + ".lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, owner_only);
-  if (lock_file < 0) return fail(Errc::storage_unavailable, "token journal cannot be created");
+  if (lock_file < 0) {
+    return fail(Errc::storage_unavailable,
+                "token journal " + path + " cannot be created: " + std::strerror(errno) +
+                    "; let the server write there, or set CATBIRD_TOKEN_JOURNAL");
+  }
   Loaded loaded;
   loaded.journal.reset(new ReplayJournal(std::move(options), lock_file));
   if (::flock(lock_file, LOCK_EX | LOCK_NB) != 0) {
-    return fail(Errc::storage_unavailable, "token journal is in use by another process");
+    return fail(Errc::storage_unavailable,
+                "token journal " + path +
+                    " is in use by another process: each server needs its own, "
+                    "set CATBIRD_TOKEN_JOURNAL");
   }
 
   // A start that died between the two renames of rotate() left the current file under path.new.
@@ -110,7 +118,7 @@ Result<ReplayJournal::Loaded> ReplayJournal::open(JournalOptions options, const 
   loaded.journal->generation_ = std::max(current.header.generation, old.header.generation);
   const auto snapshot = [&](const Visit& visit) { std::ranges::for_each(entries, visit); };
   if (!loaded.journal->rewrite(now, loaded.blind_before, snapshot)) {
-    return fail(Errc::storage_unavailable, "token journal cannot be written");
+    return fail(Errc::storage_unavailable, "token journal " + path + " cannot be written");
   }
   return loaded;
 }

@@ -26,7 +26,8 @@ class Run {
  public:
   struct Options {
     std::string name;
-    std::string port_file;  // holds the server's port; read at every connect
+    // Holds the server's port, or one for each server of the store; read at every connect.
+    std::string port_file;
     std::string secret, aud;
     std::string log;
     std::string mode;       // actors or direct: whether actor metrics are expected
@@ -38,16 +39,18 @@ class Run {
   /// 32 hexadecimal characters.
   std::string convo(const std::string& name) const;
   std::string token(const std::string& did, const std::string& method);
-  std::uint16_t port() const;
+  /// Each connect goes to the next server.
+  std::uint16_t port();
   std::size_t scaled(std::size_t usual) const { return options.scale == 0 ? usual : options.scale; }
   /// The sum of a metric's family on the server's page.
-  double metric(const std::string& family) const;
+  double metric(const std::string& family);
 
   const Options options;
   HistoryLog log;
 
  private:
   std::atomic<std::uint64_t> tokens_{0};
+  std::atomic<std::size_t> connects_{0};
   std::uint64_t start_;
 };
 

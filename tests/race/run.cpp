@@ -42,14 +42,14 @@ std::string Run::token(const std::string& did, const std::string& method) {
                               Timestamp(static_cast<std::int64_t>(wall_ms())), token_life, jti);
 }
 
-std::uint16_t Run::port() const {
+std::uint16_t Run::port() {
   std::ifstream file(options.port_file);
-  std::uint16_t port = 0;
-  file >> port;
-  return port;
+  std::vector<std::uint16_t> ports;
+  for (std::uint16_t port = 0; file >> port;) ports.push_back(port);
+  return ports.empty() ? 0 : ports[connects_++ % ports.size()];
 }
 
-double Run::metric(const std::string& family) const {
+double Run::metric(const std::string& family) {
   Connection connection([this] { return port(); });
   const auto page = connection.exchange("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
   expect(page && page->status == 200, "/metrics does not answer");

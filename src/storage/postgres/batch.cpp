@@ -158,7 +158,7 @@ Call PlainBatch::call() const {
     columns.sum.add(head_sum(first.convo, head));
     columns.convo.add(first.convo);
   }
-  Call call{mutant("no_fence") ? batch_without_fence : batch, {}};
+  Call call{mutant("no_fence_postgres") ? batch_without_fence : batch, {}};
   columns.add_to(call.params);
   return call;
 }

@@ -284,13 +284,20 @@ TEST_F(Replay, keeps_a_second_process_out) {
   const auto second = ReplayGuard::open(options_);
 
   ASSERT_FALSE(second);
-  EXPECT_EQ(second.error().detail, "token journal is in use by another process");
+  EXPECT_EQ(second.error().detail, "token journal " + path() +
+                                       " is in use by another process: each server needs its own, "
+                                       "set CATBIRD_TOKEN_JOURNAL");
 }
 
 TEST_F(Replay, fails_to_open_where_no_file_can_be) {
   options_.journal_path = (directory_ / "missing" / "tokens.journal").string();
 
-  EXPECT_FALSE(ReplayGuard::open(options_));
+  const auto guard = ReplayGuard::open(options_);
+
+  ASSERT_FALSE(guard);
+  EXPECT_EQ(guard.error().detail, "token journal " + path() +
+                                      " cannot be created: No such file or directory; let the "
+                                      "server write there, or set CATBIRD_TOKEN_JOURNAL");
 }
 
 /// No file of this process may grow past `bytes` while it lives: a full disk, for one writer.

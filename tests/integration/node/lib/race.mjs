@@ -120,9 +120,10 @@ class StreamRecorder {
   }
 }
 
-/** One server in one mode, and everything that races against it. */
+/** One server in one mode, or several on one store, and everything that races against them. */
 export class Arena {
   logs = [];
+  others = [];
   #serial = 0;
 
   static async start(mode, environment = {}) {
@@ -144,6 +145,25 @@ export class Arena {
     return this.server.environment.DATABASE_URL.replace(/^sqlite:/, "");
   }
 
+  get servers() {
+    return [this.server, ...this.others];
+  }
+
+  /** One more server on the same PostgreSQL; from now on each connect goes to the next one. */
+  async join(mode) {
+    const { DATABASE_URL, JWT_SECRET } = this.server.environment;
+    const other = new Server(nobody, { DATABASE_URL, JWT_SECRET, ...environmentOf(mode),
+      CATBIRD_SECRET_FILE: join(this.server.folder, "data/catbird.secret") });
+    this.others.push(other);
+    await other.start();
+    this.#writePorts();
+    return other;
+  }
+
+  #writePorts() {
+    writeFileSync(this.portFile, this.servers.map(({ url }) => new URL(url).port).join("\n"));
+  }
+
   get portFile() {
     return join(this.server.folder, "port");
   }
@@ -152,7 +172,7 @@ export class Arena {
     this.mode = mode;
     Object.assign(this.server.environment, environmentOf(mode));
     await this.server.start();
-    writeFileSync(this.portFile, new URL(this.server.url).port);
+    this.#writePorts();
   }
 
   async restart(mode = this.mode) {
@@ -195,7 +215,7 @@ export class Arena {
 
   /** Stops the server and holds all that was seen to what it left. Gives the checker's summary. */
   async check() {
-    await this.server.stop();
+    for (const server of this.servers) await server.stop();
     const { code, text } = await checkHistory(this.database, this.logs);
     const lines = text.trimEnd().split("\n");
     if (code !== 0 || process.env.CATBIRD_KEEP_HISTORY) this.#keep(lines);
@@ -215,7 +235,8 @@ export class Arena {
     lines.unshift(`database and logs are in ${folder}`);
   }
 
-  dispose() {
-    return this.server?.dispose();
+  async dispose() {
+    for (const server of this.others) await server.dispose();
+    await this.server?.dispose();
   }
 }

@@ -58,10 +58,11 @@ export class Server {
   /** The data folder is made in `parent`. */
   constructor(directoryUrl, extraEnvironment = {}, parent = tmpdir()) {
     this.folder = mkdtempSync(join(parent, "catbird-node-"));
+    this.ownsDatabase = extraEnvironment.DATABASE_URL === undefined;
     this.environment = {
       PATH: process.env.PATH,
       HOME: this.folder,
-      DATABASE_URL: databaseUrl(this.folder),
+      DATABASE_URL: extraEnvironment.DATABASE_URL ?? databaseUrl(this.folder),
       SERVER_PORT: "0",
       SERVICE_DID: serviceDid,
       CATBIRD_DEV: "true",
@@ -125,7 +126,7 @@ export class Server {
     if (this.#child && this.#child.exitCode === null && this.#child.signalCode === null) await this.kill9();
     rmSync(this.folder, { recursive: true, force: true });
     const own = /^postgres.*\/(node_[a-z0-9_]+)$/.exec(this.environment.DATABASE_URL)?.[1];
-    if (own) psql(process.env.CATBIRD_TEST_POSTGRES, `DROP DATABASE IF EXISTS ${own} WITH (FORCE)`);
+    if (own && this.ownsDatabase) psql(process.env.CATBIRD_TEST_POSTGRES, `DROP DATABASE IF EXISTS ${own} WITH (FORCE)`);
   }
 
   get pid() {

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: MIT
+// Two servers on one PostgreSQL, writing the same conversations: whoever writes compares the fence in the
+// row, so that neither can fork what the other wrote. One of them is stopped in the middle of its work,
+// again and again, and comes back as a zombie. What every client saw is held to the store by the checker.
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { Arena, scaled } from "../lib/race.mjs";
+
+const requests = scaled(Number(process.env.CATBIRD_OWNERS_REQUESTS ?? 10_000));
+const cycles = scaled(Number(process.env.CATBIRD_OWNERS_CYCLES ?? 20));
+const requestsPerCycle = 300;
+const takenOverAfter = 200;  // requests that the other server has answered meanwhile
+const ceilingMs = 60_000;  // Against hangs; not a measurement.
+const lookAgainMs = 10;
+const family = 'actor_restarts_total{actor_type="conversation_actor",reason="fenced"}';
+
+if (!process.env.CATBIRD_TEST_POSTGRES) throw new Error("set CATBIRD_TEST_POSTGRES to what `script/postgres start DIR` prints");
+
+/** How often an activation of this server has lost its conversation to another writer. */
+async function fenced(server) {
+  const page = await (await fetch(`${server.url}/metrics`)).text();
+  const line = page.split("\n").find((one) => one.startsWith(family));
+  return line ? Number(line.slice(family.length)) : 0;
+}
+
+async function until(what, holds) {
+  const deadline = Date.now() + ceilingMs;
+  while (!await holds()) {
+    if (Date.now() > deadline) throw new Error(`not within ${ceilingMs} ms: ${what}`);
+    await new Promise((resume) => setTimeout(resume, lookAgainMs));
+  }
+}
+
+async function pair(first, second) {
+  const arena = await Arena.start(first);
+  try {
+    await arena.join(second);
+  } catch (error) {
+    await arena.dispose();
+    throw error;
+  }
+  return arena;
+}
+
+for (const [first, second] of [["actors", "direct"], ["actors", "actors"]]) {
+  describe(`two servers, ${first} and ${second}`, () => {
+    let arena;
+    before(async () => { arena = await pair(first, second); });
+    after(() => arena?.dispose());
+
+    test("of 64 commits on one epoch exactly one wins, in every round", () =>
+      arena.race("one_commit_wins_each_epoch", { scale: scaled(30), watch: ["committer 5"] }));
+
+    test("32 claimers get every key package, none twice", () =>
+      arena.race("key_packages_are_handed_out_once", { scale: scaled(20) }));
+
+    test("a mixture of everything, with readers on streams", () =>
+      arena.race("load", { scale: requests, watch: ["user 0", "user 1", "user 2"] }));
+
+    test("all of it together is the history of one correct server", async (t) => {
+      const lost = await Promise.all(arena.servers.map(fenced));
+      t.diagnostic(`activations lost to the other server: ${lost.join(", ")}`);
+      assert.ok(lost[0] > 0, "they did not write the same conversations");
+      t.diagnostic(await arena.check());
+    });
+  });
+}
+
+test(`${cycles} times one of two servers is stopped, loses its conversations, and comes back`, async (t) => {
+  const arena = await pair("actors", "actors");
+  try {
+    let acknowledged = 0;
+    let over = false;
+    let done = 0;
+    const cycle = async (victim) => {
+      const before = await fenced(victim);
+      const from = acknowledged;
+      process.kill(victim.pid, "SIGSTOP");
+      try {
+        await until("the other server goes on", () => over || acknowledged >= from + takenOverAfter);
+      } finally {
+        process.kill(victim.pid, "SIGCONT");
+      }
+      await until("the zombie is refused", async () => over || await fenced(victim) > before);
+      if (!over) done += 1;
+    };
+    const zombies = (async () => {
+      await until("the load", () => over || acknowledged > 0);
+      for (let number = 0; number < cycles && !over; number += 1) await cycle(arena.servers[number % 2]);
+    })();
+    await arena.race("load", { scale: cycles * 2 * requestsPerCycle, watch: ["user 0", "user 1"],
+      onCount: (count) => { acknowledged = count; } }).finally(() => { over = true; });
+    await zombies;
+    assert.equal(done, cycles, "cycles that ended before the load did");
+    t.diagnostic(await arena.check());
+  } finally {
+    await arena.dispose();
+  }
+});
