@@ -113,6 +113,13 @@ void Connection::drain() {
 }
 
 void Connection::on_deadline() {
+  if (state_ == State::handling) {
+    // The connection ends with this answer, so that one which still comes is taken for no other's.
+    auto response = transport_error(503, "TemporarilyUnavailable",
+                                    "no answer in time, send the same request again");
+    response.headers.emplace_back("retry-after", "1");
+    return refuse(response);
+  }
   if (state_ != State::reading) return close();
   refuse(transport_error(408, "RequestTimeout", "request took too long to arrive"));
 }
@@ -248,7 +255,7 @@ void Connection::call_handler() {
   release_body();
   parser_.reset();
   state_ = State::handling;
-  deadline_ = Worker::Clock::time_point::max();
+  deadline_ = Worker::Clock::now() + worker_.state().limits.answer_deadline;
   calling_ = true;
   try {
     state.handler(std::move(request), Responder(weak_from_this()));

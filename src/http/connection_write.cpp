@@ -121,7 +121,7 @@ bool Connection::write_answer(Response response) {
 
 /// A last answer from the transport itself: the request's end is unknown, so the connection ends.
 void Connection::refuse(const Response& response) {
-  head_only_ = parser_ && parser_->is_head();
+  if (parser_) head_only_ = parser_->is_head();
   parser_.reset();
   release_body();
   keep_alive_ = false;

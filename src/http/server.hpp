@@ -25,6 +25,8 @@ struct ServerLimits {
   std::size_t connections_per_peer_max = 0;  // 0: unlimited (one PDS carries all its users)
   std::chrono::milliseconds header_deadline{10'000};  // first byte of a request to end of headers
   std::chrono::milliseconds body_deadline{30'000};
+  /// From the whole request to the handler's answer; then 503. The PDS proxy gives up after 10 s.
+  std::chrono::milliseconds answer_deadline{9'000};
   std::chrono::milliseconds idle_deadline{120'000};  // keep-alive without a request
   std::chrono::milliseconds write_deadline{30'000};  // one write making no progress
 };
@@ -39,7 +41,8 @@ struct ServerOptions {
 /// HTTP/1.1 over plain TCP (TLS is the reverse proxy's job). Connections are spread over the given
 /// io_contexts, each run by exactly one thread; a connection lives on one of them. Malformed
 /// requests, over-limit headers and bodies get a JSON {error,message} 4xx/413/431 and never reach
-/// the handler; the connection cap answers 503 with Retry-After and closes.
+/// the handler; the connection cap answers 503 with Retry-After and closes; so does a
+/// request whose handler does not answer in time, whose outcome is then open.
 ///
 /// drain(): stops accepting, lets requests in flight finish, closes idle connections and ends
 /// streams; `done` is called on one of the io_contexts when the last connection is gone. A client

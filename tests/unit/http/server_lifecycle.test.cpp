@@ -279,6 +279,24 @@ INSTANTIATE_TEST_SUITE_P(
              "HTTP/1.1 408 ", &ServerLimits::body_deadline, 20ms}),
     [](const auto& info) { return std::string(info.param.what); });
 
+TEST(ServerAnswerDeadline, says_503_and_takes_no_answer_for_another_requests) {
+  Held held;
+  ServerOptions options;
+  options.limits.answer_deadline = 50ms;
+  TestServer server(held.handler(), options);
+  RawClient client(server.port());
+  client.send(request + request);  // the second one must not get the first one's answer
+  auto respond = held.take();
+
+  auto reply = client.reply();
+  EXPECT_EQ(reply.status, 503);
+  EXPECT_THAT(reply.head, HasSubstr("retry-after: 1"));
+  EXPECT_THAT(reply.head, HasSubstr("connection: close"));
+  EXPECT_THAT(reply.body, HasSubstr("TemporarilyUnavailable"));
+  respond({});
+  EXPECT_EQ(client.read_to_end(), "");
+}
+
 TEST(ServerWriteDeadline, cuts_a_reader_that_stalls_inside_a_large_answer) {
   ServerOptions options;
   options.limits.write_deadline = 30ms;

@@ -125,6 +125,7 @@ export class Arena {
   logs = [];
   others = [];
   #serial = 0;
+  #racing;
 
   static async start(mode, environment = {}) {
     const arena = new Arena();
@@ -205,12 +206,18 @@ export class Arena {
     const child = spawn(raceBinary(), [scenario, "--run", run, "--port-file", this.portFile, "--secret", this.secret,
       "--aud", serviceDid, "--log", log.path, "--mode", this.mode, "--scale", String(scale)],
     { stdio: ["ignore", "pipe", "pipe"], timeout: scenarioCeilingMs, killSignal: "SIGKILL" });
+    this.#racing = child;
     let said = "";
     child.stderr.setEncoding("utf8").on("data", (text) => { said += text; });
     createInterface({ input: child.stdout }).on("line", (line) => onCount?.(Number(line.split(" ")[1])));
     const code = await new Promise((done) => child.on("close", (status, signal) => done(status ?? signal)));
     this.logs.push(log.path);
     assert.equal(code, 0, `${scenario}: ${said}\n${this.server.tail()}`);
+  }
+
+  /** Ends a scenario that cannot go on; its race() fails. */
+  stopRacing() {
+    this.#racing?.kill("SIGKILL");
   }
 
   /** Stops the server and holds all that was seen to what it left. Gives the checker's summary. */

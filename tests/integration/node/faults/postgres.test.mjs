@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: MIT
+// PostgreSQL fails under load in every way that we could think of. Clients repeat what was not answered;
+// each case ends with the history checker over all that every client saw and all that is stored.
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { bareMessage } from "../lib/handmade.mjs";
+import { Postgres } from "../lib/postgres.mjs";
+import { PostgresProxy, cuts } from "../lib/postgres_proxy.mjs";
+import { Arena } from "../lib/race.mjs";
+
+const full = (process.env.CATBIRD_FAULTS ?? "full") === "full";
+const cycles = full ? 20 : 4;
+const cutsEach = full ? 500 : 40;
+const requestsPerCycle = 300;
+const ceilingMs = 60_000;  // Against hangs; not a measurement.
+const lookAgainMs = 10;
+const diskMiB = 256;
+const ballastMiB = 96;
+const memoryMaxMiB = 128;  // what a database that hangs may cost
+const waitingClients = 200;
+
+const watch = ["user 0", "user 1"];
+const postgres = await Postgres.start();
+after(() => postgres.remove());
+
+async function until(what, holds) {
+  const deadline = Date.now() + ceilingMs;
+  while (!await holds()) {
+    if (Date.now() > deadline) throw new Error(`not within ${ceilingMs} ms: ${what}`);
+    await new Promise((resume) => setTimeout(resume, lookAgainMs));
+  }
+}
+
+const statusOf = async (server, path) => {
+  try { return (await fetch(`${server.url}${path}`)).status; } catch { return 0; }
+};
+const ready = (server) => statusOf(server, "/health/ready");
+
+/** A server on a database of its own in `own`, reached through `port`. */
+async function arenaOn(own, port = own.port, environment = {}) {
+  const name = `fault_${process.pid}_${arenaOn.count = (arenaOn.count ?? 0) + 1}`;
+  own.ask(`CREATE DATABASE ${name} TEMPLATE template0`);
+  return Arena.start("actors", { DATABASE_URL: own.urlAt(port).replace(/\/[^/]*$/, `/${name}`), ...environment });
+}
+
+/** Load, and `fault(number)` again and again while it goes on; how often it was there. */
+async function underLoad(arena, times, fault) {
+  let acknowledged = 0;
+  let over = false;
+  let done = 0;
+  const breaking = (async () => {
+    for (let number = 0; number < times && !over; number += 1) {
+      const from = acknowledged;
+      await until("the load goes on", () => over || acknowledged >= from + 100);
+      if (over) break;
+      await fault(number, () => acknowledged);
+      done += 1;
+    }
+  })();
+  breaking.catch(() => arena.stopRacing());  // told below, after the load
+  await arena.race("load", { scale: times * requestsPerCycle, watch, onCount: (count) => { acknowledged = count; } })
+    .catch(async (error) => { await breaking; throw error; })
+    .finally(() => { over = true; });
+  await breaking;
+  assert.equal(done, times, "faults that came before the load was over");
+}
+
+test(`kill -9 of the server, ${cycles} cycles`, async (t) => {
+  const arena = await arenaOn(postgres);
+  t.after(() => arena.dispose());
+  await underLoad(arena, cycles, async () => {
+    await arena.server.kill9();
+    await arena.start(arena.mode);
+  });
+  t.diagnostic(await arena.check());
+});
+
+test(`kill -9 of PostgreSQL, ${cycles} cycles`, async (t) => {
+  const arena = await arenaOn(postgres);
+  t.after(() => arena.dispose());
+  const { pid } = arena.server;
+  const healed = [];
+  await underLoad(arena, cycles, async (number, acknowledged) => {
+    await postgres.kill9();
+    await until("the server says that it is not ready", async () => await ready(arena.server) === 503);
+    postgres.start();
+    const since = performance.now();
+    const from = acknowledged();
+    await until("the server is ready again", async () => await ready(arena.server) === 200);
+    await until("the load goes on", () => acknowledged() > from);
+    healed.push(performance.now() - since);
+  });
+  assert.equal(arena.server.pid, pid, "without a restart");
+  t.diagnostic(`longest time from PostgreSQL's start to the next 100 answers: ${Math.max(...healed).toFixed(0)} ms`);
+  t.diagnostic(await arena.check());
+});
+
+test(`sessions terminated, ${cycles} times`, async (t) => {
+  const arena = await arenaOn(postgres);
+  t.after(() => arena.dispose());
+  const own = Object.assign(Object.create(postgres), { url: arena.database });
+  let ended = 0;
+  await underLoad(arena, cycles, async () => { ended += own.terminateSessions(); });
+  assert.ok(ended >= cycles, `${ended} sessions ended`);
+  t.diagnostic(`${ended} sessions ended`);
+  t.diagnostic(await arena.check());
+});
+
+test(`the connection is cut before and after what commits, ${cutsEach} times each`, async (t) => {
+  const proxy = await PostgresProxy.start(postgres.port);
+  const arena = await arenaOn(postgres, proxy.ownPort);
+  t.after(async () => {
+    await arena.dispose();
+    await proxy.close();
+  });
+  const every = 4;  // commits
+  proxy.cut(cutsEach, every);
+  let rounds = 0;
+  while (Object.values(proxy.counts).some((count) => count < cutsEach)) {
+    rounds += 1;
+    await arena.race("load", { run: `cuts ${rounds}`, scale: cutsEach * 20, watch });
+  }
+  t.diagnostic(cuts.map((cut) => `${cut} ${proxy.counts[cut]}`).join(", "));
+  proxy.cut(0, 1);
+  t.diagnostic(await arena.check());
+});
+
+const rssMiB = (pid) => Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))[1]) / 1024;
+
+test("a slow database, and one that hangs", async (t) => {
+  const proxy = await PostgresProxy.start(postgres.port);
+  const arena = await arenaOn(postgres, proxy.ownPort);
+  t.after(async () => {
+    await arena.dispose();
+    await proxy.close();
+  });
+  const healed = [];
+  await underLoad(arena, full ? 6 : 2, async (number, acknowledged) => {
+    if (number % 2 === 0) {
+      proxy.slow(50);
+      const from = acknowledged();
+      await until("a slow database still answers", () => acknowledged() >= from + 100);
+      proxy.heal();
+      return;
+    }
+    const before = rssMiB(arena.server.pid);
+    proxy.hang();
+    await until("the server says that it is not ready", async () => await ready(arena.server) === 503);
+    assert.equal(await statusOf(arena.server, "/health/live"), 200);
+    const refused = await floodOf(arena);
+    assert.deepEqual([...new Set(refused)], [503], "each is refused by its deadline");
+    const grown = rssMiB(arena.server.pid) - before;
+    assert.ok(grown < memoryMaxMiB, `it took ${grown} MiB`);
+    proxy.heal();
+    const since = performance.now();
+    const from = acknowledged();
+    await until("the server is ready again", async () => await ready(arena.server) === 200);
+    await until("the load goes on", () => acknowledged() > from);
+    healed.push(performance.now() - since);
+    t.diagnostic(`${refused.length} requests refused while it hung, ${grown.toFixed(1)} MiB more`);
+  });
+  t.diagnostic(`longest time to the next 100 answers after healing: ${Math.max(...healed).toFixed(0)} ms`);
+  t.diagnostic(`late pieces that reached PostgreSQL after healing: ${proxy.lateStatements}`);
+  t.diagnostic(await arena.check());
+});
+
+/** Large messages of many clients at once to a server whose database hangs; the answers' status. */
+async function floodOf(arena) {
+  const { userOf } = await import("../lib/race.mjs");
+  const user = userOf("flood", "a", arena.secret);
+  const groupId = Buffer.alloc(16, 7);
+  const message = bareMessage({ groupId, epoch: 0, bytes: 60_000 });
+  const body = (number) => JSON.stringify({ convoId: groupId.toString("hex"), msgId: `01FLOOD${String(number).padStart(19, "0")}`,
+    epoch: 0, paddedSize: message.length, ciphertext: { $bytes: message.toString("base64") } });
+  return Promise.all(Array.from({ length: waitingClients }, async (_, number) => {
+    const answer = await fetch(`${arena.server.url}/xrpc/blue.catbird.mls.sendMessage`, { method: "POST", body: body(number),
+      headers: { authorization: `Bearer ${user.token("blue.catbird.mls.sendMessage")}`, "content-type": "application/json" },
+      signal: AbortSignal.timeout(ceilingMs) });
+    await answer.text();
+    return answer.status;
+  }));
+}
+
+test("PostgreSQL's disk fills up and is freed", async (t) => {
+  const disk = mkdtempSync(join(tmpdir(), "catbird-pgdisk-"));
+  const mounted = spawnSync("mount", ["-t", "tmpfs", "-o", `size=${diskMiB}m,mode=755`, "none", disk]);
+  assert.equal(mounted.status, 0, `a small disk cannot be mounted (root may): ${mounted.stderr}`);
+  t.after(() => {
+    spawnSync("umount", [disk]);
+    rmSync(disk, { recursive: true, force: true });
+  });
+  const ballast = join(disk, "ballast");
+  writeFileSync(ballast, Buffer.alloc(ballastMiB << 20));
+  const small = await Postgres.start({ parent: disk, settings: ["shared_buffers=16MB", "min_wal_size=32MB", "max_wal_size=64MB"] });
+  t.after(() => small.remove());
+  const arena = await arenaOn(small);
+  t.after(() => arena.dispose());
+  const { pid } = arena.server;
+  await underLoad(arena, full ? 5 : 2, async (number, acknowledged) => {
+    // What is left of the disk, but for the room of a few pages.
+    const filler = join(disk, "filler");
+    spawnSync("dd", ["if=/dev/zero", `of=${filler}`, "bs=64k"]);
+    await until("the server says that it cannot write", async () => await refusesWrites(arena));
+    rmSync(filler, { force: true });
+    if (!small.runs) small.start();
+    const from = acknowledged();
+    await until("the load goes on", () => acknowledged() > from);
+  });
+  assert.equal(arena.server.pid, pid, "without a restart");
+  t.diagnostic(await arena.check());
+});
+
+async function refusesWrites(arena) {
+  return (await floodOf(arena)).includes(503);
+}
