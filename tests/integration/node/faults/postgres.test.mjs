@@ -3,7 +3,7 @@
 // each case ends with the history checker over all that every client saw and all that is stored.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -16,10 +16,11 @@ const full = (process.env.CATBIRD_FAULTS ?? "full") === "full";
 const cycles = full ? 20 : 4;
 const cutsEach = full ? 500 : 40;
 const requestsPerCycle = 300;
+const requestsWhileFilling = 4000;
 const ceilingMs = 60_000;  // Against hangs; not a measurement.
 const lookAgainMs = 10;
 const diskMiB = 256;
-const ballastMiB = 96;
+const walBytes = 4_000_000;
 const memoryMaxMiB = 128;  // what a database that hangs may cost
 const waitingClients = 200;
 
@@ -27,9 +28,12 @@ const watch = ["user 0", "user 1"];
 const postgres = await Postgres.start();
 after(() => postgres.remove());
 
+let loadIsOver = false;
+
 async function until(what, holds) {
   const deadline = Date.now() + ceilingMs;
   while (!await holds()) {
+    if (loadIsOver) return;  // underLoad() tells
     if (Date.now() > deadline) throw new Error(`not within ${ceilingMs} ms: ${what}`);
     await new Promise((resume) => setTimeout(resume, lookAgainMs));
   }
@@ -48,23 +52,26 @@ async function arenaOn(own, port = own.port, environment = {}) {
 }
 
 /** Load, and `fault(number)` again and again while it goes on; how often it was there. */
-async function underLoad(arena, times, fault) {
+async function underLoad(arena, times, fault, perCycle = requestsPerCycle) {
   let acknowledged = 0;
-  let over = false;
+  loadIsOver = false;
   let done = 0;
   const breaking = (async () => {
-    for (let number = 0; number < times && !over; number += 1) {
+    for (let number = 0; number < times && !loadIsOver; number += 1) {
       const from = acknowledged;
-      await until("the load goes on", () => over || acknowledged >= from + 100);
-      if (over) break;
+      await until("the load goes on", () => acknowledged >= from + 100);
+      if (loadIsOver) break;
       await fault(number, () => acknowledged);
-      done += 1;
+      if (!loadIsOver) done += 1;
     }
   })();
   breaking.catch(() => arena.stopRacing());  // told below, after the load
-  await arena.race("load", { scale: times * requestsPerCycle, watch, onCount: (count) => { acknowledged = count; } })
-    .catch(async (error) => { await breaking; throw error; })
-    .finally(() => { over = true; });
+  await arena.race("load", { scale: times * perCycle, watch, onCount: (count) => { acknowledged = count; } })
+    .finally(() => { loadIsOver = true; })
+    .catch(async (error) => {
+      await breaking;  // if it failed first, that is the reason
+      throw error;
+    });
   await breaking;
   assert.equal(done, times, "faults that came before the load was over");
 }
@@ -189,31 +196,42 @@ test("PostgreSQL's disk fills up and is freed", async (t) => {
   const disk = mkdtempSync(join(tmpdir(), "catbird-pgdisk-"));
   const mounted = spawnSync("mount", ["-t", "tmpfs", "-o", `size=${diskMiB}m,mode=755`, "none", disk]);
   assert.equal(mounted.status, 0, `a small disk cannot be mounted (root may): ${mounted.stderr}`);
-  t.after(() => {
+  let small, arena;
+  t.after(async () => {
+    await arena?.dispose();
+    small?.remove();
     spawnSync("umount", [disk]);
     rmSync(disk, { recursive: true, force: true });
   });
-  const ballast = join(disk, "ballast");
-  writeFileSync(ballast, Buffer.alloc(ballastMiB << 20));
-  const small = await Postgres.start({ parent: disk, settings: ["shared_buffers=16MB", "min_wal_size=32MB", "max_wal_size=64MB"] });
-  t.after(() => small.remove());
-  const arena = await arenaOn(small);
-  t.after(() => arena.dispose());
+  small = await Postgres.start({ parent: disk, settings: ["shared_buffers=16MB", "min_wal_size=32MB"] });
+  arena = await arenaOn(small);
   const { pid } = arena.server;
+  let dead = 0;
   await underLoad(arena, full ? 5 : 2, async (number, acknowledged) => {
-    // What is left of the disk, but for the room of a few pages.
     const filler = join(disk, "filler");
     spawnSync("dd", ["if=/dev/zero", `of=${filler}`, "bs=64k"]);
-    await until("the server says that it cannot write", async () => await refusesWrites(arena));
+    const before = await unavailable(arena.server);
+    await until("the server says that it cannot write", async () => {
+      // The log of PostgreSQL is what must grow: the segments that it has are soon used up.
+      small.tryAsk(`SELECT pg_logical_emit_message(false, 'fill', repeat('x', ${walBytes}))`);
+      return await unavailable(arena.server) > before;
+    });
     rmSync(filler, { force: true });
-    if (!small.runs) small.start();
+    if (!small.runs) {
+      small.start();
+      dead += 1;
+    }
     const from = acknowledged();
     await until("the load goes on", () => acknowledged() > from);
-  });
+  }, requestsWhileFilling);
+  t.diagnostic(`PostgreSQL ended by itself ${dead} times`);
   assert.equal(arena.server.pid, pid, "without a restart");
   t.diagnostic(await arena.check());
 });
 
-async function refusesWrites(arena) {
-  return (await floodOf(arena)).includes(503);
+/** Answers of 503 that the server has given so far. */
+async function unavailable(server) {
+  const page = await (await fetch(`${server.url}/metrics`)).text();
+  return page.split("\n").filter((line) => line.startsWith("http_requests_total") && line.includes('status="503"'))
+    .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(" "))), 0);
 }

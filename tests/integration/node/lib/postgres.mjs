@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // A PostgreSQL of one test's own (script/postgres), to be killed, filled up and cut off.
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, chmodSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -73,6 +73,11 @@ export class Postgres {
 
   ask(sql) {
     return psql(this.url, sql).trim();
+  }
+
+  /** Whether it could be done; says nothing if not. */
+  tryAsk(sql) {
+    return spawnSync("psql", ["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", this.url, "-c", sql]).status === 0;
   }
 
   /** Ends every other session; gives how many there were. */
