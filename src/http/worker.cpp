@@ -15,9 +15,9 @@ using std::chrono::milliseconds;
 /// Deadlines are found by a sweep over the worker's connections instead of a timer each: setting
 /// one costs a store. They are late by at most this period, a quarter of the shortest.
 milliseconds sweep_period(const ServerLimits& limits) {
-  auto const shortest = std::min({limits.header_deadline, limits.body_deadline,
-                                  limits.answer_deadline, limits.idle_deadline,
-                                  limits.write_deadline});
+  auto const shortest =
+      std::min({limits.header_deadline, limits.body_deadline, limits.answer_deadline,
+                limits.idle_deadline, limits.write_deadline});
   return std::clamp(shortest / 4, milliseconds(2), milliseconds(500));
 }
 
