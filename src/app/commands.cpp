@@ -74,7 +74,7 @@ int healthcheck(const Config& config) {
 Result<void> backup(const Config& config, const std::string& path) {
   if (!config.postgres_url.empty()) {
     return fail(Errc::invalid_request,
-                "backup is for SQLite: use pg_dump or pg_basebackup (docs/operations.md)");
+                "backup is for SQLite: use pg_dump or pg_basebackup (docs/postgresql.md)");
   }
   auto copied = storage::backup_sqlite(config.sqlite_path, path);
   if (!copied) return copied;
@@ -85,7 +85,8 @@ Result<void> backup(const Config& config, const std::string& path) {
 
 Result<void> restore(const Config& config, const std::string& path, bool replace) {
   if (!config.postgres_url.empty()) {
-    return fail(Errc::invalid_request, "restore is for SQLite (docs/operations.md)");
+    return fail(Errc::invalid_request,
+                "restore is for SQLite: use pg_restore (docs/postgresql.md)");
   }
   if (!std::filesystem::exists(path + ".secret")) {
     return fail(Errc::storage_unavailable, "the backup has no secret file " + path + ".secret");

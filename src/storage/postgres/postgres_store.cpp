@@ -86,9 +86,9 @@ class PostgresStores final : public Stores {
     auto old = has_predecessor(connection);
     if (!old) return std::unexpected(old.error());
     if (*old && *version == 0) {
-      obs::log(obs::Level::warn, log_target,
-               "this database holds tables of the predecessor: they are left alone; "
-               "`catbird-mls-server import-predecessor --from URL` copies them");
+      obs::log(
+          obs::Level::warn, log_target,
+          "this database holds tables of the predecessor: they are left alone (docs/migration.md)");
     }
     if (*version == migrations().size()) return {};
     return migrate(connection, migrations());
