@@ -5,8 +5,13 @@
 #include "base/check.hpp"
 #include "base/mutant.hpp"
 
+#include <algorithm>
 #include <chrono>
+#include <numeric>
+#include <string_view>
+#include <unordered_map>
 #include <utility>
+#include <vector>
 
 namespace catbird::actors {
 
@@ -186,6 +191,36 @@ void CommitLane::transact(DirectEntry entry) {
   });
 }
 
+namespace {
+
+// A store may write a batch in another order than it was given, conversation by conversation; what
+// listens goes by position and would take an earlier one for seen. A roster change stays behind the
+// row of its conversation that it followed.
+void put_in_log_order(std::vector<realtime::LogEvent>& events) {
+  std::vector<std::uint64_t> places;
+  std::unordered_map<std::string_view, std::uint64_t> last;  // by conversation
+  places.reserve(events.size());
+  for (const auto& event : events) {
+    if (const auto* row = std::get_if<realtime::LiveRow>(&event)) {
+      last[row->convo.value] = row->position;
+      places.push_back(row->position);
+    } else {
+      const auto it = last.find(std::get<realtime::RosterChange>(event).convo.value);
+      places.push_back(it == last.end() ? 0 : it->second);
+    }
+  }
+  if (std::ranges::is_sorted(places)) return;
+  std::vector<std::size_t> order(events.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::ranges::sort(order, {}, [&places](std::size_t i) { return std::pair(places[i], i); });
+  std::vector<realtime::LogEvent> sorted;
+  sorted.reserve(events.size());
+  for (const auto i : order) sorted.push_back(std::move(events[i]));
+  events = std::move(sorted);
+}
+
+}  // namespace
+
 void CommitLane::publish(std::span<const storage::WriteSet> sets,
                          std::span<const storage::WriteResult> results) {
   std::vector<realtime::LogEvent> live;
@@ -214,6 +249,7 @@ void CommitLane::publish(std::span<const storage::WriteSet> sets,
       }
     }
   }
+  put_in_log_order(live);
   if (!live.empty()) sink_.publish(std::move(live));
   if (unsure && !mutant("resync_forgotten")) sink_.resync();
 }

@@ -51,7 +51,8 @@ struct WriteResult {
   Error error{};                     // for everything but committed
   RowHandle row = 0;                 // committed: for the next write set
   std::uint64_t first_position = 0;  // committed: position of its first row, consecutive from there
-                                     // and above all before; between sets there may be holes
+                                     // and above all of earlier batches. Within a batch a store may
+                                     // write one conversation before another; holes are allowed
 };
 
 class Reader;

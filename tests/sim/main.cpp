@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // catbird-sim [--seeds N] [--from S] [--step K] [--seed S] [--trace]: runs seeds until one fails.
+// --postgres: every seed on a new database of the server that CATBIRD_TEST_POSTGRES names.
 // Exit 1 on a violation. script/sim splits the seeds over the cores.
 #include "sim/run.hpp"
 
@@ -7,6 +8,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -18,7 +20,7 @@ struct Arguments {
   std::uint64_t seeds = 200;
   std::uint64_t step = 1;
   bool trace = false;
-  bool memory = false;
+  std::optional<Backend> backend;  // none: the usual mixture
   bool shrink = true;
 };
 
@@ -36,7 +38,9 @@ bool read(int argc, char** argv, Arguments& arguments) {
     if (name == "--trace") {
       arguments.trace = true;
     } else if (name == "--memory") {
-      arguments.memory = true;
+      arguments.backend = Backend::memory;
+    } else if (name == "--postgres") {
+      arguments.backend = Backend::postgres;
     } else if (name == "--no-shrink") {
       arguments.shrink = false;
     } else if (i + 1 < argc && name.starts_with("--")) {
@@ -75,7 +79,7 @@ int main(int argc, char** argv) {
   if (!read(argc, argv, arguments)) {
     std::fprintf(stderr,
                  "usage: catbird-sim [--seeds N] [--from S] [--step K] [--seed S] [--trace] "
-                 "[--memory] [--no-shrink]\n");
+                 "[--memory] [--postgres] [--no-shrink]\n");
     return 2;
   }
   std::signal(SIGABRT, say_seed);
@@ -85,8 +89,9 @@ int main(int argc, char** argv) {
   for (std::uint64_t i = 0; i < arguments.seeds; ++i) {
     const auto seed = arguments.from + i * arguments.step;
     running_seed = static_cast<std::sig_atomic_t>(seed);
-    const RunOptions options{
-        .seed = seed, .sqlite = wants_sqlite(seed) && !arguments.memory, .record = arguments.trace};
+    const RunOptions options{.seed = seed,
+                             .backend = arguments.backend.value_or(usual_backend(seed)),
+                             .record = arguments.trace};
     const auto result = run_seed(options);
     totals.add(result.totals);
     hash ^= result.hash * (2 * seed + 1);

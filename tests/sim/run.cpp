@@ -33,9 +33,9 @@ class Run {
     lanes_ = {{&sim_.lane(), &sim_.lane()}, &sim_.lane(), &sim_.lane()};
     nemesis_lane_ = &sim_.lane();
     description_ = swarm_.describe();
-    if (options.sqlite) {
-      scratch_.emplace();
-      sqlite_ = scratch_->open();
+    if (options.backend != Backend::memory) {
+      scratch_ = Scratch::make(options.backend);
+      real_ = scratch_->open();
     } else {
       disk_.on_read([this] { return !quiet_ && sim_.chance(swarm_[Hazard::read]); });
     }
@@ -70,7 +70,7 @@ class Run {
  private:
   Swarm prepare(const RunOptions& options) {
     if (options.record) sim_.trace().record();
-    return Swarm::draw(sim_, options.sqlite, options.limits);
+    return Swarm::draw(sim_, options.backend, options.limits);
   }
 
   void make_clients() {
@@ -115,7 +115,7 @@ class Run {
   }
 
   std::unique_ptr<storage::Stores> open_store() {
-    return sqlite_ ? share(*sqlite_) : storage::open_memory(disk_);
+    return real_ ? share(*real_) : storage::open_memory(disk_);
   }
 
   void boot() {
@@ -277,8 +277,8 @@ class Run {
   Outside outside_;
   std::string description_;
   storage::MemoryDisk disk_;
-  std::optional<Scratch> scratch_;
-  std::shared_ptr<storage::Stores> sqlite_;
+  std::unique_ptr<Scratch> scratch_;
+  std::shared_ptr<storage::Stores> real_;
   std::optional<Intruder> intruder_;
   SimNode::Lanes lanes_{};
   Simulator::Lane* nemesis_lane_ = nullptr;

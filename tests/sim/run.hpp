@@ -15,7 +15,7 @@ namespace catbird::sim {
 struct RunOptions {
   std::uint64_t seed = 1;
   Limits limits{};
-  bool sqlite = false;
+  Backend backend = Backend::memory;
   bool record = false;  // keep the history as text
 };
 
@@ -34,7 +34,9 @@ struct RunResult {
 RunResult run_seed(const RunOptions& options);
 
 /// Every tenth seed runs on a real SQLite file.
-inline bool wants_sqlite(std::uint64_t seed) { return seed % 10 == 0; }
+inline Backend usual_backend(std::uint64_t seed) {
+  return seed % 10 == 0 ? Backend::sqlite : Backend::memory;
+}
 
 /// Repeats a failing seed with fewer hazards, clients and operations while it still fails, in a
 /// bounded number of attempts; gives the smallest run, recorded.

@@ -2,7 +2,10 @@
 #include "sim/scratch.hpp"
 
 #include "base/check.hpp"
+#include "storage/postgres/postgres_store.hpp"
 #include "storage/sqlite/sqlite_store.hpp"
+#include "support/postgres.hpp"
+#include "support/temp_dir.hpp"
 
 #include <utility>
 
@@ -22,16 +25,40 @@ class Shared final : public storage::Stores {
   storage::Stores& stores_;
 };
 
+class SqliteScratch final : public Scratch {
+ public:
+  std::shared_ptr<storage::Stores> open() const override {
+    storage::SqliteOptions options;
+    options.path = folder_.file("sim.db");
+    options.writer_cache_kib = 2048;
+    options.reader_cache_kib = 1024;
+    auto stores = storage::open_sqlite(options);
+    CATBIRD_CHECK(stores.has_value());
+    return std::move(*stores);
+  }
+
+ private:
+  test::TempDir folder_{test::TempDir::in_memory()};
+};
+
+class PostgresScratch final : public Scratch {
+ public:
+  std::shared_ptr<storage::Stores> open() const override {
+    auto stores = storage::open_postgres({.url = database_.url()});
+    CATBIRD_CHECK(stores.has_value());
+    return std::move(*stores);
+  }
+
+ private:
+  test::PostgresDatabase database_;
+};
+
 }  // namespace
 
-std::shared_ptr<storage::Stores> Scratch::open() const {
-  storage::SqliteOptions options;
-  options.path = folder_.file("sim.db");
-  options.writer_cache_kib = 2048;
-  options.reader_cache_kib = 1024;
-  auto stores = storage::open_sqlite(options);
-  CATBIRD_CHECK(stores.has_value());
-  return std::move(*stores);
+std::unique_ptr<Scratch> Scratch::make(Backend backend) {
+  CATBIRD_CHECK(backend != Backend::memory);
+  if (backend == Backend::sqlite) return std::make_unique<SqliteScratch>();
+  return std::make_unique<PostgresScratch>();
 }
 
 std::unique_ptr<storage::Stores> share(storage::Stores& stores) {

@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "sim/swarm.hpp"
 #include "storage/stores.hpp"
-#include "support/temp_dir.hpp"
 
 #include <memory>
 
 namespace catbird::sim {
 
-/// A folder for one real database, in memory if the machine has such a place; gone afterwards.
+/// A place for one real database; gone afterwards. SQLite's is in memory if the machine has such a
+/// folder, PostgreSQL's on the tests' server.
 class Scratch {
  public:
-  std::shared_ptr<storage::Stores> open() const;
-
- private:
-  test::TempDir folder_{test::TempDir::in_memory()};
+  static std::unique_ptr<Scratch> make(Backend backend);
+  virtual ~Scratch() = default;
+  virtual std::shared_ptr<storage::Stores> open() const = 0;
 };
 
 /// The same open store for several users of it: SQLite has one writing connection.

@@ -6,7 +6,8 @@ add_library(catbird_sim_world STATIC sim/client.cpp sim/client_commands.cpp sim/
   sim/shrink.cpp sim/swarm.cpp sim/watcher.cpp sim/wire.cpp sim/witness.cpp)
 target_include_directories(catbird_sim_world PUBLIC ${CMAKE_CURRENT_SOURCE_DIR})
 target_link_libraries(catbird_sim_world PRIVATE catbird_options
-  PUBLIC catbird::xrpc catbird::storage_memory catbird::storage_sqlite)
+  PUBLIC catbird::xrpc catbird::storage_memory catbird::storage_sqlite catbird::storage_postgres
+  PRIVATE catbird::test_postgres)
 add_executable(catbird-sim sim/main.cpp)
 target_link_libraries(catbird-sim PRIVATE catbird_options catbird_sim_world)
 

@@ -13,7 +13,7 @@ namespace {
 constexpr std::uint64_t seeds_count = 200;
 constexpr std::uint64_t twice_count = 50;
 
-RunOptions options_of(std::uint64_t seed) { return {.seed = seed, .sqlite = wants_sqlite(seed)}; }
+RunOptions options_of(std::uint64_t seed) { return {.seed = seed, .backend = usual_backend(seed)}; }
 
 void expect_sound(std::uint64_t seed, Totals& totals) {
   const auto options = options_of(seed);

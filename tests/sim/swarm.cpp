@@ -8,7 +8,7 @@ namespace {
 struct HazardRow {
   const char* name;
   std::uint64_t percent_max;  // of the events it may strike
-  bool sqlite;                // also on a real file, whose tail and reads we do not control
+  bool real;                  // also on a real database, whose tail and reads we do not control
 };
 
 constexpr std::array<HazardRow, hazards_count> rows{
@@ -28,14 +28,15 @@ constexpr std::array<std::uint64_t, works_count> usual{24, 5,  10, 12, 6, 3, 2, 
 
 const char* name_of(Hazard hazard) { return rows[static_cast<std::size_t>(hazard)].name; }
 
-Swarm Swarm::draw(Simulator& sim, bool sqlite, const Limits& limits) {
+Swarm Swarm::draw(Simulator& sim, Backend backend, const Limits& limits) {
   Swarm swarm;
-  swarm.sqlite = sqlite;
+  swarm.backend = backend;
+  const bool real = backend != Backend::memory;
   // Drawn whether or not it is used, so that a shrunk run stays close to the first one.
   for (std::size_t i = 0; i < hazards_count; ++i) {
     const bool on = sim.chance(50);
     const auto level = 1 + sim.pick(rows[i].percent_max);
-    if (on && !limits.without[i] && (!sqlite || rows[i].sqlite)) swarm.level[i] = level;
+    if (on && !limits.without[i] && (!real || rows[i].real)) swarm.level[i] = level;
   }
   for (std::size_t i = 0; i < works_count; ++i) {
     const auto factor = sim.pick(4);  // 0: this seed does without, except for the first two
@@ -58,7 +59,8 @@ Swarm Swarm::draw(Simulator& sim, bool sqlite, const Limits& limits) {
 }
 
 std::string Swarm::describe() const {
-  std::string text = sqlite ? "sqlite;" : "memory;";
+  constexpr std::array names{"memory;", "sqlite;", "postgres;"};
+  std::string text = names[static_cast<std::size_t>(backend)];
   for (std::size_t i = 0; i < hazards_count; ++i) {
     if (level[i] != 0) text += std::string(" ") + rows[i].name + "=" + std::to_string(level[i]);
   }

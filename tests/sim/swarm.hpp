@@ -11,6 +11,10 @@
 
 namespace catbird::sim {
 
+/// What is under the simulated server: the memory store with the crashes of a real disk, or a real
+/// database, whose tail and reads we do not control.
+enum class Backend : std::uint8_t { memory, sqlite, postgres };
+
 /// Everything that may go wrong. Each is on for half of the seeds, with an intensity of its own.
 enum class Hazard : std::uint8_t {
   crash,         // the process dies between any two of its tasks
@@ -87,9 +91,9 @@ struct Swarm {
   std::uint64_t again_percent = 0;   // an answered request is sent once more
   std::chrono::milliseconds answer_timeout{};
   std::chrono::milliseconds retry_delay{};
-  bool sqlite = false;
+  Backend backend = Backend::memory;
 
-  static Swarm draw(Simulator& sim, bool sqlite, const Limits& limits);
+  static Swarm draw(Simulator& sim, Backend backend, const Limits& limits);
 
   std::uint64_t operator[](Hazard hazard) const { return level[static_cast<std::size_t>(hazard)]; }
   std::uint64_t& operator[](Hazard hazard) { return level[static_cast<std::size_t>(hazard)]; }

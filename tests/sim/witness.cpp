@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "sim/witness.hpp"
 
+#include <algorithm>
+#include <map>
+
 namespace catbird::sim {
 
 namespace {
@@ -133,8 +136,17 @@ storage::BatchResult Witness::Writer::write(std::span<const storage::WriteSet> s
   }
   auto result = store_.commit(sets, noting);
   if (!tell) return result;
+  // In the order of the log, which need not be the batch's; within a conversation it is.
+  std::vector<std::pair<std::uint64_t, std::size_t>> order;
+  std::map<std::string, std::uint64_t> last;
   for (std::size_t i = 0; i < sets.size(); ++i) {
     if (result.sets[i].status != CommitStatus::committed) continue;
+    auto& place = last[sets[i].convo.value];
+    place = std::max(place, result.sets[i].first_position);  // 0: it has no row
+    order.emplace_back(place, i);
+  }
+  std::ranges::sort(order);
+  for (const auto& [place, i] : order) {
     setting_.model.committed(sets[i], result.sets[i].first_position, setting_.foreign);
   }
   for (std::size_t i = 0; i < jobs.size(); ++i) {

@@ -173,6 +173,36 @@ TEST_F(LaneTest, numbers_published_rows_with_their_store_wide_positions) {
   }
 }
 
+// PostgreSQL writes the plain sets of a batch before the others.
+TEST_F(LaneTest, publishes_in_the_order_of_the_log_whatever_the_order_of_the_batch) {
+  auto of_convo = [](const char* convo, std::optional<core::Did> joins = std::nullopt) {
+    auto set = set_of(10);
+    set.convo = core::ConvoId(convo);
+    if (joins) set.events.emplace_back(core::MemberAdded{*joins, false, {}, {}});
+    return set;
+  };
+  world.store->next.push_back([](auto sets, auto jobs, auto& real) {
+    auto result = all_end(committed, Errc::internal)(sets, jobs, real);
+    const std::uint64_t positions[] = {12, 13, 10, 11};
+    for (std::size_t i = 0; i < sets.size(); ++i) result.sets[i].first_position = positions[i];
+    return result;
+  });
+  submit(of_convo("c1", bob), life);
+  submit(of_convo("c1"), life);
+  submit(of_convo("c2"), life);
+  submit(of_convo("c3"), life);
+
+  world.lane_thread.run_one();
+
+  std::vector<std::string> seen;
+  for (const auto& event : world.sink.published) {
+    const auto* row = std::get_if<realtime::LiveRow>(&event);
+    seen.push_back(row != nullptr ? row->convo.value + " " + std::to_string(row->position)
+                                  : "join");
+  }
+  EXPECT_EQ(seen, (std::vector<std::string>{"c2 10", "c3 11", "c1 12", "join", "c1 13"}));
+}
+
 TEST_F(LaneTest, runs_jobs_in_the_same_transactions_and_tells_each_its_own_end) {
   std::vector<storage::CommitStatus> done;
   const auto job = [&](Result<void> result) {
