@@ -39,6 +39,7 @@ class History:
         for name in writes.keys() - self.store.convos.keys():
             self._absent(writes[name])
         welcomes = []
+        full = [(op.t0, op.t1) for op in self.ops if op.kind == "full"]
         for name, convo in self.store.convos.items():
             check = ConversationCheck(convo, writes.get(name, []), self.report)
             if not check.rows.creations:
@@ -47,7 +48,7 @@ class History:
             welcomes += [(w, id(w) in there) for w in writes.get(name, []) if "welcome" in w.first.ask]
             if not check.run_writes():
                 continue
-            self.checks[name] = ReadCheck(check, by_convo[name])
+            self.checks[name] = ReadCheck(check, by_convo[name], full)
             self.checks[name].run()
             for user in check.windows:
                 self.of_user[user][name] = self.checks[name]

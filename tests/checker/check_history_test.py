@@ -415,6 +415,35 @@ class Planted(unittest.TestCase):
         story.convos()["convos"][0][2] += 1
         self.found("wrong-unread", story)
 
+    def unmarked(self, what, full=""):
+        """b did `what` and was answered, its read mark stays where it was; the disk was full "before" or "meanwhile"."""
+        story = Story()
+        story.create("b")
+        story.send()
+        n = story.begin("full", "") if full else None
+        if full == "before":
+            story.end(n)
+        if what == "page":
+            story.page()
+        else:
+            story.end(story.begin("mark", "b", convo="c1", seq=len(story.rows)))
+        if full == "meanwhile":
+            story.end(n)
+        story.members["b"][1] = 0
+        story.convos()
+        return story
+
+    def test_a_full_disk_need_not_store_the_mark_of_a_page(self):
+        code, out = self.run_on(self.unmarked("page", "meanwhile"))
+        self.assertEqual(code, 0, out)
+
+    def test_a_page_that_did_not_move_its_mark(self):
+        self.found("wrong-unread", self.unmarked("page"))
+        self.found("wrong-unread", self.unmarked("page", "before"))
+
+    def test_a_full_disk_must_not_lose_a_mark_that_was_asked_for(self):
+        self.found("wrong-unread", self.unmarked("mark", "meanwhile"))
+
     def test_a_read_mark_that_went_back(self):
         story = typical()
         story.members["b"][1] = 1

@@ -24,6 +24,8 @@ run are read together, for all times are nanoseconds of the one monotonic clock 
              and in between {"e":"opened","n":,"t":} once the server has answered, and
              {"e":"row","n":,"t":,"convo":,"row":[...]}. "drained": the reader waited for all that
              was acknowledged. Without `after` it begins with what comes from now on
+    full     user ("")                         the disk of the store was full from invoke to ok: a page is
+             then answered although its read mark could not be stored. Everything else holds as ever
 sha: SHA-256 of the bytes that must be stored, hexadecimal. kind: app, commit or proposal. A retry is an
 op of its own with the same id or key. Every change of a roster must be one with a commit.
 """

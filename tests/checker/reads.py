@@ -22,9 +22,10 @@ class Steps:
 
 
 class Marks:
-    """Where a user's read mark can have been, by the requests that move it."""
+    """Where a user's read mark can have been, by the requests that move it. `full`: when (t0, t1) the disk was
+    full, so that an answered page need not have moved it."""
 
-    def __init__(self, ops):
+    def __init__(self, ops, full):
         moves = {}  # user -> [(t0, t1 or FOREVER if unknown, target)]
         for op in ops:
             if op.kind == "mark":
@@ -36,7 +37,8 @@ class Marks:
             else:
                 continue
             if target and op.outcome != "fail":
-                moves.setdefault(op.user, []).append((op.t0, op.t1 if op.ok else FOREVER, target))
+                sure = op.ok and (op.kind == "mark" or not any(op.t0 <= end and start <= op.t1 for start, end in full))
+                moves.setdefault(op.user, []).append((op.t0, op.t1 if sure else FOREVER, target))
         self._least = {user: Steps((t1, target) for _, t1, target in all_) for user, all_ in moves.items()}
         self._greatest = {user: Steps((t0, target) for t0, _, target in all_) for user, all_ in moves.items()}
 
@@ -48,10 +50,10 @@ class Marks:
 
 
 class ReadCheck:
-    def __init__(self, check, ops):
+    def __init__(self, check, ops, full):
         self.check, self.rows = check, check.rows
         self.ops = ops
-        self.marks = Marks(ops)
+        self.marks = Marks(ops, full)
         self.unread_checked = 0
 
     def run(self):
