@@ -35,7 +35,8 @@ class Session {
   #fromServer = new Framing();
   #started = false;
   #inTransaction = false;
-  #swallow;  // the cut that comes as soon as the server has answered
+  #swallow;  // the commit after whose answer the cut comes
+  #committed = false;  // as that answer says
   #held = { client: [], server: [] };
   #answers = Promise.resolve();  // of the server, in their order however long each is delayed
 
@@ -125,8 +126,16 @@ class Session {
     const messages = this.#fromServer.push(bytes);
     if (!this.#swallow) {
       for (const message of messages) this.client.write(message);
-    } else if (messages.some((message) => typeOf(message) === "Z")) {
+      return;
+    }
+    for (const message of messages) {
+      const type = typeOf(message);
+      if (type === "C") this.#committed = text(message, 5) !== "ROLLBACK";
+      if (type === "E") this.#committed = false;
+      if (type !== "Z") continue;
+      if (this.#committed) this.#proxy.cutAfter(this.#swallow);
       this.end();
+      return;
     }
   }
 }
@@ -153,16 +162,21 @@ export class PostgresProxy {
   /** From now on one of `every` commits of each kind is cut, until each way was taken `wanted` times. */
   cut(wanted, every) {
     [this.#wanted, this.#every] = [wanted, every];
+    for (const cut of cuts) this.counts[cut] = 0;
   }
 
   choose(moment) {
     this.#moments += 1;
     if (this.#moments % this.#every !== 0) return undefined;
-    const [before, after] = [`before ${moment}`, `after ${moment}`];
-    const way = this.counts[before] <= this.counts[after] ? before : after;
-    if (this.counts[way] >= this.#wanted) return undefined;
-    this.counts[way] += 1;
-    return way.split(" ")[0];
+    const [before, after] = [this.counts[`before ${moment}`], this.counts[`after ${moment}`]];
+    if (Math.min(before, after) >= this.#wanted) return undefined;
+    if (before > after) return "after";  // counts once the server says that it has committed
+    this.counts[`before ${moment}`] += 1;
+    return "before";
+  }
+
+  cutAfter(moment) {
+    this.counts[`after ${moment}`] += 1;
   }
 
   /** Nothing passes any more; what is sent arrives when it heals. */
