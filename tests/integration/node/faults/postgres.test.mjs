@@ -25,6 +25,8 @@ const memoryMaxMiB = 128;  // what a database that hangs may cost
 const waitingClients = 200;
 const roundsMax = 20;  // of load, until all cuts were made
 
+const modes = full ? ["actors", "direct"] : ["actors"];  // where the mode does not change on the way
+
 const watch = ["user 0", "user 1"];
 const postgres = await Postgres.start();
 after(() => postgres.remove());
@@ -46,10 +48,10 @@ const statusOf = async (server, path) => {
 const ready = (server) => statusOf(server, "/health/ready");
 
 /** A server on a database of its own in `own`, reached through `port`. */
-async function arenaOn(own, port = own.port, environment = {}) {
+async function arenaOn(own, { port = own.port, mode = "actors" } = {}) {
   const name = `fault_${process.pid}_${arenaOn.count = (arenaOn.count ?? 0) + 1}`;
   own.ask(`CREATE DATABASE ${name} TEMPLATE template0`);
-  return Arena.start("actors", { DATABASE_URL: own.urlAt(port).replace(/\/[^/]*$/, `/${name}`), ...environment });
+  return Arena.start(mode, { DATABASE_URL: own.urlAt(port).replace(/\/[^/]*$/, `/${name}`) });
 }
 
 /** A counter of the server's, over all its labels; only lines that hold `label`. */
@@ -105,44 +107,48 @@ test(`kill -9 of the server, ${cycles} cycles`, async (t) => {
   await assertSound(t, arena);
 });
 
-test(`kill -9 of PostgreSQL, ${cycles} cycles`, async (t) => {
-  const arena = await arenaOn(postgres);
-  t.after(() => arena.dispose());
-  const { pid } = arena.server;
-  const healed = [];
-  await underLoad(arena, cycles, async (number, acknowledged) => {
-    await postgres.kill9();
-    await until("the server says that it is not ready", async () => await ready(arena.server) === 503);
-    postgres.start();
-    const since = performance.now();
-    const from = acknowledged();
-    await until("the server is ready again", async () => await ready(arena.server) === 200);
-    await until("the load goes on", () => acknowledged() > from);
-    healed.push(performance.now() - since);
+for (const mode of modes) {
+  test(`kill -9 of PostgreSQL, ${cycles} cycles, ${mode}`, async (t) => {
+    const arena = await arenaOn(postgres, { mode });
+    t.after(() => arena.dispose());
+    const { pid } = arena.server;
+    const healed = [];
+    await underLoad(arena, cycles, async (number, acknowledged) => {
+      await postgres.kill9();
+      await until("the server says that it is not ready", async () => await ready(arena.server) === 503);
+      postgres.start();
+      const since = performance.now();
+      const from = acknowledged();
+      await until("the server is ready again", async () => await ready(arena.server) === 200);
+      await until("the load goes on", () => acknowledged() > from);
+      healed.push(performance.now() - since);
+    });
+    assert.equal(arena.server.pid, pid, "without a restart");
+    assert.ok(await connectionsLost(arena.server) >= cycles);
+    assert.ok(await unavailable(arena.server) > 0, "no request was refused");
+    t.diagnostic(`longest time from PostgreSQL's start to the next 100 answers: ${Math.max(...healed).toFixed(0)} ms`);
+    await assertSound(t, arena);
   });
-  assert.equal(arena.server.pid, pid, "without a restart");
-  assert.ok(await connectionsLost(arena.server) >= cycles);
-  assert.ok(await unavailable(arena.server) > 0, "no request was refused");
-  t.diagnostic(`longest time from PostgreSQL's start to the next 100 answers: ${Math.max(...healed).toFixed(0)} ms`);
-  await assertSound(t, arena);
-});
+}
 
-test(`sessions terminated, ${cycles} times`, async (t) => {
-  const arena = await arenaOn(postgres);
-  t.after(() => arena.dispose());
-  const own = Object.assign(Object.create(postgres), { url: arena.database });
-  let ended = 0;
-  await underLoad(arena, cycles, async () => { ended += own.terminateSessions(); });
-  assert.ok(ended >= cycles, `${ended} sessions ended`);
-  const lost = await connectionsLost(arena.server);
-  t.diagnostic(`${ended} sessions ended; the server met ${lost} lost connections`);
-  assert.ok(lost >= cycles);
-  await assertSound(t, arena);
-});
+for (const mode of modes) {
+  test(`sessions terminated, ${cycles} times, ${mode}`, async (t) => {
+    const arena = await arenaOn(postgres, { mode });
+    t.after(() => arena.dispose());
+    const own = Object.assign(Object.create(postgres), { url: arena.database });
+    let ended = 0;
+    await underLoad(arena, cycles, async () => { ended += own.terminateSessions(); });
+    assert.ok(ended >= cycles, `${ended} sessions ended`);
+    const lost = await connectionsLost(arena.server);
+    t.diagnostic(`${ended} sessions ended; the server met ${lost} lost connections`);
+    assert.ok(lost >= cycles);
+    await assertSound(t, arena);
+  });
+}
 
 test(`the connection is cut before and after what commits, ${cutsEach} times each`, async (t) => {
   const proxy = await PostgresProxy.start(postgres.port);
-  const arena = await arenaOn(postgres, proxy.ownPort);
+  const arena = await arenaOn(postgres, { port: proxy.ownPort });
   t.after(async () => {
     await arena.dispose();
     await proxy.close();
@@ -166,43 +172,45 @@ test(`the connection is cut before and after what commits, ${cutsEach} times eac
 
 const rssMiB = (pid) => Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))[1]) / 1024;
 
-test("a slow database, and one that hangs", async (t) => {
-  const proxy = await PostgresProxy.start(postgres.port);
-  const arena = await arenaOn(postgres, proxy.ownPort);
-  t.after(async () => {
-    await arena.dispose();
-    await proxy.close();
-  });
-  const healed = [];
-  await underLoad(arena, full ? 6 : 2, async (number, acknowledged) => {
-    if (number % 2 === 0) {
-      proxy.slow(50);
-      const from = acknowledged();
-      await until("a slow database still answers", () => acknowledged() >= from + 100);
+for (const mode of modes) {
+  test(`a slow database, and one that hangs, ${mode}`, async (t) => {
+    const proxy = await PostgresProxy.start(postgres.port);
+    const arena = await arenaOn(postgres, { port: proxy.ownPort, mode });
+    t.after(async () => {
+      await arena.dispose();
+      await proxy.close();
+    });
+    const healed = [];
+    await underLoad(arena, full ? 6 : 2, async (number, acknowledged) => {
+      if (number % 2 === 0) {
+        proxy.slow(50);
+        const from = acknowledged();
+        await until("a slow database still answers", () => acknowledged() >= from + 100);
+        proxy.heal();
+        return;
+      }
+      const before = rssMiB(arena.server.pid);
+      proxy.hang();
+      await until("the server says that it is not ready", async () => await ready(arena.server) === 503);
+      assert.equal(await statusOf(arena.server, "/health/live"), 200);
+      const refused = await floodOf(arena);
+      assert.deepEqual([...new Set(refused)], [503], "each is refused by its deadline");
+      const grown = rssMiB(arena.server.pid) - before;
+      assert.ok(grown < memoryMaxMiB, `it took ${grown} MiB`);
       proxy.heal();
-      return;
-    }
-    const before = rssMiB(arena.server.pid);
-    proxy.hang();
-    await until("the server says that it is not ready", async () => await ready(arena.server) === 503);
-    assert.equal(await statusOf(arena.server, "/health/live"), 200);
-    const refused = await floodOf(arena);
-    assert.deepEqual([...new Set(refused)], [503], "each is refused by its deadline");
-    const grown = rssMiB(arena.server.pid) - before;
-    assert.ok(grown < memoryMaxMiB, `it took ${grown} MiB`);
-    proxy.heal();
-    const since = performance.now();
-    const from = acknowledged();
-    await until("the server is ready again", async () => await ready(arena.server) === 200);
-    await until("the load goes on", () => acknowledged() > from);
-    healed.push(performance.now() - since);
-    t.diagnostic(`${refused.length} requests refused while it hung, ${grown.toFixed(1)} MiB more`);
+      const since = performance.now();
+      const from = acknowledged();
+      await until("the server is ready again", async () => await ready(arena.server) === 200);
+      await until("the load goes on", () => acknowledged() > from);
+      healed.push(performance.now() - since);
+      t.diagnostic(`${refused.length} requests refused while it hung, ${grown.toFixed(1)} MiB more`);
+    });
+    t.diagnostic(`longest time to the next 100 answers after healing: ${Math.max(...healed).toFixed(0)} ms`);
+    assert.ok(proxy.lateStatements > 0);
+    t.diagnostic(`late pieces that reached PostgreSQL after healing: ${proxy.lateStatements}`);
+    await assertSound(t, arena);
   });
-  t.diagnostic(`longest time to the next 100 answers after healing: ${Math.max(...healed).toFixed(0)} ms`);
-  assert.ok(proxy.lateStatements > 0);
-  t.diagnostic(`late pieces that reached PostgreSQL after healing: ${proxy.lateStatements}`);
-  await assertSound(t, arena);
-});
+}
 
 /** Large messages of many clients at once to a server whose database hangs; the answers' status. */
 async function floodOf(arena) {

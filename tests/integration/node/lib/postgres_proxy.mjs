@@ -34,7 +34,7 @@ class Session {
   #fromClient = new Framing();
   #fromServer = new Framing();
   #started = false;
-  #inTransaction = false;
+  #inTransaction = false;  // as the server said last
   #swallow;  // the commit after whose answer the cut comes
   #committed = false;  // as that answer says
   #held = { client: [], server: [] };
@@ -106,13 +106,7 @@ class Session {
       const name = text(message, 5);
       this.#statements.set(name, text(message, 5 + name.length + 1));
     } else if (type === "Q") {
-      const sql = text(message, 5);
-      if (sql.startsWith("BEGIN")) this.#inTransaction = true;
-      if (sql.startsWith("ROLLBACK")) this.#inTransaction = false;
-      if (sql === "COMMIT") {
-        this.#inTransaction = false;
-        return "COMMIT";
-      }
+      if (text(message, 5) === "COMMIT") return "COMMIT";
     } else if (type === "B" && !this.#inTransaction) {
       const portal = text(message, 5);
       const sql = this.#statements.get(text(message, 5 + portal.length + 1)) ?? "";
@@ -124,6 +118,9 @@ class Session {
   #fromServerSide(bytes) {
     if (!this.#started) return void this.client.write(bytes);
     const messages = this.#fromServer.push(bytes);
+    for (const message of messages) {
+      if (typeOf(message) === "Z") this.#inTransaction = message[5] !== "I".charCodeAt(0);
+    }
     if (!this.#swallow) {
       for (const message of messages) this.client.write(message);
       return;
@@ -133,7 +130,7 @@ class Session {
       if (type === "C") this.#committed = text(message, 5) !== "ROLLBACK";
       if (type === "E") this.#committed = false;
       if (type !== "Z") continue;
-      if (this.#committed) this.#proxy.cutAfter(this.#swallow);
+      if (this.#committed && !this.#inTransaction) this.#proxy.cutAfter(this.#swallow);
       this.end();
       return;
     }
