@@ -126,6 +126,7 @@ void EventWriter::add_messages(std::vector<Call>& calls) const {
 
 void EventWriter::add_members(std::vector<Call>& calls) const {
   std::vector<const MemberRow*> rows;
+  rows.reserve(changed_members_.size());
   for (const auto& user : changed_members_) rows.push_back(&members_.at(user));
   calls.push_back(write_members(row_.id, rows));
 }

@@ -65,7 +65,9 @@ void Instance::watch() {
                  "it is back");
       }
     }
-    if (!connection_) (void)this->lock();
+    if (!connection_) {
+      [[maybe_unused]] const auto locked = this->lock();  // else the next look
+    }
     lock.lock();
   }
 }

@@ -73,7 +73,9 @@ class ListScope {
  public:
   ListScope(Connection& connection, bool own) : db_(connection), own_(own) {}
   ~ListScope() {
-    if (own_ && !db_.lost() && db_.in_transaction()) (void)db_.query(commit);
+    if (own_ && !db_.lost() && db_.in_transaction()) {
+      [[maybe_unused]] const auto ended = db_.query(commit);
+    }
   }
   ListScope(const ListScope&) = delete;
   ListScope& operator=(const ListScope&) = delete;

@@ -18,7 +18,8 @@ std::int64_t Rows::integer(int row, int column) const {
   const auto bytes = blob(row, column);
   if (bytes.empty()) return 0;
   // Sign-extended from the width it came in; a bool is one byte, 0 or 1.
-  std::int64_t value = static_cast<std::int8_t>(bytes[0]);
+  constexpr std::uint8_t sign = 0x80;
+  std::int64_t value = (bytes[0] & sign) != 0 ? bytes[0] - 256 : bytes[0];
   for (const auto byte : bytes.subspan(1)) value = value * 256 + byte;
   return value;
 }

@@ -57,29 +57,28 @@ constexpr std::string_view app_grants[] = {
     "SELECT ON ALL TABLES IN SCHEMA catbird",
     "SELECT, USAGE ON SEQUENCE catbird.message_position, catbird.fence",
     "EXECUTE ON FUNCTION catbird.first_seq_behind(bigint, bigint, bigint)",
-    "INSERT ON catbird.meta, catbird.conversation, catbird.member, catbird.member_device, "
-    "catbird.message,"
-    " catbird.idempotency, catbird.welcome, catbird.welcome_recipient, catbird.group_info,"
-    " catbird.key_package",
-    "UPDATE (epoch, next_seq, version, owner_fence, group_info_epoch, last_message_at, members,"
-    " head_sum, checksum) ON catbird.conversation",
-    "UPDATE (admin, join_seq, read_seq, joined_at, promoted_at, left_seq, left_epoch, left_at,"
-    " read_sum, checksum) ON catbird.member",
+    "INSERT ON catbird.meta, catbird.conversation, catbird.member, catbird.member_device",
+    "INSERT ON catbird.message, catbird.idempotency, catbird.group_info, catbird.key_package",
+    "INSERT ON catbird.welcome, catbird.welcome_recipient",
+    "UPDATE (epoch, next_seq, version, owner_fence, last_message_at) ON catbird.conversation",
+    "UPDATE (group_info_epoch, members, head_sum, checksum) ON catbird.conversation",
+    "UPDATE (admin, join_seq, read_seq, joined_at, promoted_at) ON catbird.member",
+    "UPDATE (left_seq, left_epoch, left_at, read_sum, checksum) ON catbird.member",
     "DELETE ON catbird.member_device",
     "UPDATE (epoch, at, body_sum, checksum, body) ON catbird.group_info",
     "UPDATE (state, checksum) ON catbird.welcome_recipient",
-    "UPDATE (state, reserved_by, reserved_until, consumed_at, body_sum, checksum, body)"
-    " ON catbird.key_package",
+    "UPDATE (state, reserved_by, reserved_until, consumed_at) ON catbird.key_package",
+    "UPDATE (body_sum, checksum, body) ON catbird.key_package",
 };
 constexpr std::string_view cleanup_grants[] = {
     "SELECT ON ALL TABLES IN SCHEMA catbird",
     "UPDATE (body_sum, checksum, body) ON catbird.message",
     "UPDATE (first_seq, checksum) ON catbird.conversation",
     "UPDATE (body_sum, checksum, body) ON catbird.welcome",
-    "DELETE ON catbird.idempotency, catbird.welcome, catbird.welcome_recipient,"
-    " catbird.key_package",
-    "UPDATE (state, reserved_by, reserved_until, consumed_at, body_sum, checksum, body)"
-    " ON catbird.key_package",
+    "DELETE ON catbird.idempotency, catbird.welcome, catbird.welcome_recipient",
+    "DELETE ON catbird.key_package",
+    "UPDATE (state, reserved_by, reserved_until, consumed_at) ON catbird.key_package",
+    "UPDATE (body_sum, checksum, body) ON catbird.key_package",
 };
 
 Result<void> grant(Connection& connection, std::span<const std::string_view> grants,
@@ -166,7 +165,9 @@ Result<void> migrate(Connection& connection, std::span<const char* const> script
   if (!done) return done;
   done = run_scripts(connection, scripts, hook);
   if (done) return connection.execute("COMMIT");
-  if (!connection.lost()) (void)connection.execute("ROLLBACK");
+  if (!connection.lost()) {
+    [[maybe_unused]] const auto ended = connection.execute("ROLLBACK");
+  }
   return done;
 }
 
@@ -177,7 +178,7 @@ Result<void> grant_roles(Connection& connection, const std::string& app,
   if (done) done = grant(connection, cleanup_grants, cleanup);
   if (done) return connection.execute("COMMIT");
   const auto why = connection.last_error();
-  (void)connection.execute("ROLLBACK");
+  [[maybe_unused]] const auto ended = connection.execute("ROLLBACK");
   return refuse("the roles could not be granted: " + why);
 }
 

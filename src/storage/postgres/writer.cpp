@@ -99,7 +99,9 @@ void PostgresWriter::run(Part part) {
     const auto ended = attempt(part);
     if (ended == Ended::done) return;
     broken_ = before;
-    if (db_->in_transaction()) (void)db_->execute("ROLLBACK");
+    if (db_->in_transaction()) {
+      [[maybe_unused]] const auto undone = db_->execute("ROLLBACK");
+    }
     if (ended == Ended::over) return set_all(part, failure_.status, failure_.error);
     if (guilt_.code != Errc::retry || part.size() == 1) break;
   }
@@ -312,7 +314,9 @@ WriteResult PostgresWriter::transact(const Decide& decide) {
   db_ = *connection;
   sent_ = false;
   auto result = transact_open(decide);
-  if (!db_->lost() && db_->in_transaction()) (void)db_->execute("ROLLBACK");
+  if (!db_->lost() && db_->in_transaction()) {
+    [[maybe_unused]] const auto ended = db_->execute("ROLLBACK");
+  }
   return result;
 }
 
