@@ -53,6 +53,10 @@ std::string quoted(const std::string& name) {
   return out + '"';
 }
 
+constexpr std::string_view locked_begin =
+    "BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0;"
+    " SELECT pg_advisory_xact_lock(1130513491, 3)";
+
 constexpr std::string_view app_grants[] = {
     "SELECT ON ALL TABLES IN SCHEMA catbird",
     "SELECT, USAGE ON SEQUENCE catbird.message_position, catbird.fence",
@@ -159,9 +163,7 @@ Result<std::size_t> schema_version(Connection& connection) {
 Result<void> migrate(Connection& connection, std::span<const char* const> scripts,
                      const StatementHook& hook) {
   // No deadline for what a migration does, nor for waiting until another process has done it.
-  auto done = connection.execute(
-      "BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0;"
-      " SELECT pg_advisory_xact_lock(1130513491, 3)");
+  auto done = connection.execute(std::string(locked_begin));
   if (!done) return done;
   done = run_scripts(connection, scripts, hook);
   if (done) return connection.execute("COMMIT");
@@ -173,7 +175,9 @@ Result<void> migrate(Connection& connection, std::span<const char* const> script
 
 Result<void> grant_roles(Connection& connection, const std::string& app,
                          const std::string& cleanup) {
-  auto done = connection.execute("BEGIN; REVOKE ALL ON SCHEMA catbird FROM PUBLIC");
+  // One at a time, as migrate(): PostgreSQL refuses grants on one schema that meet.
+  auto done =
+      connection.execute(std::string(locked_begin) + "; REVOKE ALL ON SCHEMA catbird FROM PUBLIC");
   if (done) done = grant(connection, app_grants, app);
   if (done) done = grant(connection, cleanup_grants, cleanup);
   if (done) return connection.execute("COMMIT");
