@@ -66,7 +66,8 @@ Result<std::unique_ptr<Connection>> Connection::open(const std::string& url, Acc
   std::unique_ptr<Connection> connection(new Connection(handle, timeouts, counters));
   if (PQstatus(handle) != CONNECTION_OK) {
     return fail(Errc::storage_unavailable,
-                "PostgreSQL did not accept a connection: " + first_line(PQerrorMessage(handle)));
+                "PostgreSQL did not accept a connection (DATABASE_URL): " +
+                    first_line(PQerrorMessage(handle)));
   }
   // A stray notice must not land on standard error.
   PQsetNoticeProcessor(handle, [](void*, const char*) {}, nullptr);
