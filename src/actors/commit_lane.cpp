@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <numeric>
 #include <string_view>
 #include <unordered_map>
 #include <utility>
@@ -193,29 +192,38 @@ void CommitLane::transact(DirectEntry entry) {
 
 namespace {
 
+bool is_in_log_order(const std::vector<realtime::LogEvent>& events) {
+  std::uint64_t last = 0;
+  for (const auto& event : events) {
+    const auto* row = std::get_if<realtime::LiveRow>(&event);
+    if (row == nullptr) continue;
+    if (row->position < last) return false;
+    last = row->position;
+  }
+  return true;
+}
+
 // A store may write a batch in another order than it was given, conversation by conversation; what
 // listens goes by position and would take an earlier one for seen. A roster change stays behind the
 // row of its conversation that it followed.
 void put_in_log_order(std::vector<realtime::LogEvent>& events) {
-  std::vector<std::uint64_t> places;
+  if (is_in_log_order(events)) return;
+  std::vector<std::pair<std::uint64_t, std::size_t>> order;  // where it belongs, where it is
+  order.reserve(events.size());
   std::unordered_map<std::string_view, std::uint64_t> last;  // by conversation
-  places.reserve(events.size());
-  for (const auto& event : events) {
-    if (const auto* row = std::get_if<realtime::LiveRow>(&event)) {
+  for (std::size_t i = 0; i < events.size(); ++i) {
+    if (const auto* row = std::get_if<realtime::LiveRow>(&events[i])) {
       last[row->convo.value] = row->position;
-      places.push_back(row->position);
+      order.emplace_back(row->position, i);
     } else {
-      const auto it = last.find(std::get<realtime::RosterChange>(event).convo.value);
-      places.push_back(it == last.end() ? 0 : it->second);
+      const auto it = last.find(std::get<realtime::RosterChange>(events[i]).convo.value);
+      order.emplace_back(it == last.end() ? 0 : it->second, i);
     }
   }
-  if (std::ranges::is_sorted(places)) return;
-  std::vector<std::size_t> order(events.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  std::ranges::sort(order, {}, [&places](std::size_t i) { return std::pair(places[i], i); });
+  std::ranges::sort(order);
   std::vector<realtime::LogEvent> sorted;
   sorted.reserve(events.size());
-  for (const auto i : order) sorted.push_back(std::move(events[i]));
+  for (const auto& [place, i] : order) sorted.push_back(std::move(events[i]));
   events = std::move(sorted);
 }
 
