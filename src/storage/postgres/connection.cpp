@@ -249,6 +249,11 @@ Result<void> Connection::execute(const std::string& sql) {
   return {};
 }
 
+void Connection::roll_back() {
+  if (lost() || !in_transaction()) return;
+  [[maybe_unused]] const auto done = execute("ROLLBACK");
+}
+
 Result<std::string> Connection::ask(const std::string& sql) {
   if (lost()) return std::unexpected(lose("not connected"));
   if (PQsendQuery(handle_, sql.c_str()) == 0) {

@@ -68,6 +68,8 @@ class Connection {
   Result<std::vector<Rows>> query_all(std::span<const Call> calls);
   /// Unprepared, several statements allowed, no result: BEGIN, SET, a migration.
   Result<void> execute(const std::string& sql);
+  /// Ends an open transaction without its writes. If even that fails, it ends with the connection.
+  void roll_back();
   /// The first column of the first row as text; empty if there is none.
   Result<std::string> ask(const std::string& sql);
 

@@ -53,7 +53,7 @@ std::string quoted(const std::string& name) {
   return out + '"';
 }
 
-constexpr std::string_view locked_begin =
+constexpr const char* locked_begin =
     "BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0;"
     " SELECT pg_advisory_xact_lock(1130513491, 3)";
 
@@ -163,13 +163,11 @@ Result<std::size_t> schema_version(Connection& connection) {
 Result<void> migrate(Connection& connection, std::span<const char* const> scripts,
                      const StatementHook& hook) {
   // No deadline for what a migration does, nor for waiting until another process has done it.
-  auto done = connection.execute(std::string(locked_begin));
+  auto done = connection.execute(locked_begin);
   if (!done) return done;
   done = run_scripts(connection, scripts, hook);
   if (done) return connection.execute("COMMIT");
-  if (!connection.lost()) {
-    [[maybe_unused]] const auto ended = connection.execute("ROLLBACK");
-  }
+  connection.roll_back();
   return done;
 }
 
@@ -182,7 +180,7 @@ Result<void> grant_roles(Connection& connection, const std::string& app,
   if (done) done = grant(connection, cleanup_grants, cleanup);
   if (done) return connection.execute("COMMIT");
   const auto why = connection.last_error();
-  [[maybe_unused]] const auto ended = connection.execute("ROLLBACK");
+  connection.roll_back();
   return refuse("the roles could not be granted: " + why);
 }
 

@@ -99,9 +99,7 @@ void PostgresWriter::run(Part part) {
     const auto ended = attempt(part);
     if (ended == Ended::done) return;
     broken_ = before;
-    if (db_->in_transaction()) {
-      [[maybe_unused]] const auto undone = db_->execute("ROLLBACK");
-    }
+    db_->roll_back();
     if (ended == Ended::over) return set_all(part, failure_.status, failure_.error);
     if (guilt_.code != Errc::retry || part.size() == 1) break;
   }
@@ -314,9 +312,7 @@ WriteResult PostgresWriter::transact(const Decide& decide) {
   db_ = *connection;
   sent_ = false;
   auto result = transact_open(decide);
-  if (!db_->lost() && db_->in_transaction()) {
-    [[maybe_unused]] const auto ended = db_->execute("ROLLBACK");
-  }
+  db_->roll_back();
   return result;
 }
 
