@@ -25,6 +25,13 @@ constexpr std::chrono::milliseconds drain_deadline{4'000};
 constexpr std::size_t linger_bytes_max = std::size_t{1024} * 1024;
 constexpr std::string_view continue_line = "HTTP/1.1 100 Continue\r\n\r\n";
 
+/// Nothing is wrong with the request: the same one may succeed a little later.
+Response unavailable(std::string_view error, std::string_view message) {
+  auto response = transport_error(503, error, message);
+  response.headers.emplace_back("retry-after", "1");
+  return response;
+}
+
 /// What a handler is given as `respond`: answers once, and answers 500 if it is dropped, so that
 /// a lost callback cannot hold a connection for ever.
 class Responder {
@@ -66,9 +73,7 @@ Connection::Connection(Worker& worker, const Accepted& accepted)
 void Connection::start() {
   if (!socket_.is_open()) return close();
   if (over_cap_) {
-    auto response = transport_error(503, "ServiceUnavailable", "too many connections");
-    response.headers.emplace_back("retry-after", "1");
-    return refuse(response);
+    return refuse(unavailable("ServiceUnavailable", "too many connections"));
   }
   if (worker_.draining()) return close();
   set_deadline(worker_.state().limits.idle_deadline);
@@ -115,10 +120,8 @@ void Connection::drain() {
 void Connection::on_deadline() {
   if (state_ == State::handling) {
     // The connection ends with this answer, so that one which still comes is taken for no other's.
-    auto response = transport_error(503, "TemporarilyUnavailable",
-                                    "no answer in time, send the same request again");
-    response.headers.emplace_back("retry-after", "1");
-    return refuse(response);
+    return refuse(
+        unavailable("TemporarilyUnavailable", "no answer in time, send the same request again"));
   }
   if (state_ != State::reading) return close();
   refuse(transport_error(408, "RequestTimeout", "request took too long to arrive"));
@@ -225,9 +228,7 @@ bool Connection::admit_body() {
   total += arrived - body_charged_;
   body_charged_ = arrived;
   if (total.load() <= worker_.state().limits.body_bytes_total_max) return true;
-  auto response = transport_error(503, "ServiceUnavailable", "too many uploads at once");
-  response.headers.emplace_back("retry-after", "1");
-  refuse(response);
+  refuse(unavailable("ServiceUnavailable", "too many uploads at once"));
   return false;
 }
 
