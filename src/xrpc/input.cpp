@@ -59,15 +59,15 @@ void canonical(const dom::element& value, std::string& out) {
 
 constexpr std::size_t json_depth_max = 32;
 
-constexpr char nul = '\0';
+// No C string and no text of PostgreSQL can hold it, so no name or value ever does.
+std::optional<std::string_view> flaw_in(std::string_view text) {
+  if (text.contains('\0')) return "the body holds the character U+0000";
+  return std::nullopt;
+}
 
 // What is wrong with a document that is well-formed JSON; nothing if all is well.
 std::optional<std::string_view> flaw_in(const dom::element& value) {
-  if (value.is_string()) {
-    // No C string and no text of PostgreSQL can hold it, so no name or value ever does.
-    if (std::string_view(value).contains(nul)) return "the body holds the character U+0000";
-    return std::nullopt;
-  }
+  if (value.is_string()) return flaw_in(std::string_view(value));
   if (value.is_array()) {
     for (auto child : dom::array(value)) {
       if (auto flaw = flaw_in(child)) return flaw;
@@ -77,7 +77,7 @@ std::optional<std::string_view> flaw_in(const dom::element& value) {
   if (!value.is_object()) return std::nullopt;
   std::vector<std::string_view> keys;
   for (auto [key, child] : dom::object(value)) {
-    if (key.contains(nul)) return "the body holds the character U+0000";
+    if (auto flaw = flaw_in(key)) return flaw;
     keys.push_back(key);
     if (auto flaw = flaw_in(child)) return flaw;
   }
