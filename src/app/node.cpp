@@ -37,12 +37,6 @@ constexpr std::chrono::seconds drain_max{9};  // exit within ten
 
 void say(std::string message) { obs::log(obs::Level::info, log_target, message); }
 
-void make_folder_of(const std::string& path) {
-  std::error_code ignored;  // whoever opens the file says why it cannot
-  const auto folder = std::filesystem::path(path).parent_path();
-  if (!folder.empty()) std::filesystem::create_directories(folder, ignored);
-}
-
 class SystemClock final : public Clock {
  public:
   Timestamp now() const override {
@@ -153,8 +147,9 @@ Result<void> NodeImpl::open_store() {
 }
 
 Result<void> NodeImpl::open_database() {
-  make_folder_of(config_.secret_path);
-  make_folder_of(config_.journal_path);
+  std::error_code ignored;  // the journal says why it cannot be opened
+  const auto folder = std::filesystem::path(config_.journal_path).parent_path();
+  if (!folder.empty()) std::filesystem::create_directories(folder, ignored);
   auto secret = open_secret(config_.secret_path, false);
   if (!secret) return std::unexpected(secret.error());
   tags_ = std::make_unique<xrpc::SenderTags>(std::move(*secret));
