@@ -3,11 +3,10 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { test } from "node:test";
-import { serverBinary } from "./lib/server.mjs";
+import { freePort, serverBinary } from "./lib/server.mjs";
 
 const root = resolve(import.meta.dirname, "../../..");
 const readme = join(root, "README.md");
@@ -18,14 +17,6 @@ function blocksOfTour() {
   if (!existsSync(readme)) return undefined;
   const tour = /<!-- tour:begin -->(.*)<!-- tour:end -->/s.exec(readFileSync(readme, "utf8"))?.[1];
   return tour && [...tour.matchAll(/^```sh\n(.*?)^```$/gms)].map(([, block]) => block);
-}
-
-async function freePort() {
-  const server = createServer();
-  await new Promise((done) => server.listen(0, "127.0.0.1", done));
-  const { port } = server.address();
-  await new Promise((done) => server.close(done));
-  return port;
 }
 
 const blocks = blocksOfTour();

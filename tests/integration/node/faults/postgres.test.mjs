@@ -10,15 +10,15 @@ import { after, test } from "node:test";
 import { bareMessage } from "../lib/handmade.mjs";
 import { Postgres } from "../lib/postgres.mjs";
 import { PostgresProxy, cuts } from "../lib/postgres_proxy.mjs";
-import { Arena } from "../lib/race.mjs";
+import { Arena, userOf } from "../lib/race.mjs";
+import { createDatabase, urlOfDatabase } from "../lib/server.mjs";
+import { metric, underLoad } from "../lib/under_load.mjs";
 
 const full = (process.env.CATBIRD_FAULTS ?? "full") === "full";
 const cycles = full ? 20 : 4;
 const cutsEach = full ? 500 : 25;
-const requestsPerCycle = 300;
 const requestsWhileFilling = 4000;
 const ceilingMs = 60_000;  // Against hangs; not a measurement.
-const lookAgainMs = 10;
 const diskMiB = 256;
 const walBytes = 4_000_000;
 const memoryMaxMiB = 128;  // what a database that hangs may cost
@@ -28,38 +28,22 @@ const roundsMax = 20;  // of load, until all cuts were made
 const modes = full ? ["actors", "direct"] : ["actors"];  // where the mode does not change on the way
 
 const watch = ["user 0", "user 1"];
+const usual = { perCycle: 300, watch };
 const postgres = await Postgres.start();
 after(() => postgres.remove());
-
-let loadIsOver = false;
-
-async function until(what, holds) {
-  const deadline = Date.now() + ceilingMs;
-  while (!await holds()) {
-    if (loadIsOver) return;  // underLoad() tells
-    if (Date.now() > deadline) throw new Error(`not within ${ceilingMs} ms: ${what}`);
-    await new Promise((resume) => setTimeout(resume, lookAgainMs));
-  }
-}
 
 const statusOf = async (server, path) => {
   try { return (await fetch(`${server.url}${path}`)).status; } catch { return 0; }
 };
 const ready = (server) => statusOf(server, "/health/ready");
 
+let databases = 0;
+
 /** A server on a database of its own in `own`, reached through `port`. */
 async function arenaOn(own, { port = own.port, mode = "actors" } = {}) {
-  const name = `fault_${process.pid}_${arenaOn.count = (arenaOn.count ?? 0) + 1}`;
-  own.ask(`CREATE DATABASE ${name} TEMPLATE template0`);
-  return Arena.start(mode, { DATABASE_URL: own.urlAt(port).replace(/\/[^/]*$/, `/${name}`) });
-}
-
-/** A counter of the server's, over all its labels; only lines that hold `label`. */
-async function metric(server, name, label = "") {
-  const page = await (await fetch(`${server.url}/metrics`)).text();
-  const lines = page.split("\n").filter((line) => /^[a-z_]+/.exec(line)?.[0] === name && line.includes(label));
-  assert.ok(label || lines.length > 0, `no ${name} in /metrics`);
-  return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(" "))), 0);
+  const name = `fault_${databases += 1}`;
+  createDatabase(own.url, name);
+  return Arena.start(mode, { DATABASE_URL: urlOfDatabase(own.urlAt(port), name) });
 }
 
 const unavailable = (server) => metric(server, "http_requests_total", 'status="503"');
@@ -72,29 +56,13 @@ async function assertSound(t, arena) {
   assert.ok(Number(/\((\d+) unanswered\)/.exec(summary)[1]) > 0, "no request was left without an answer");
 }
 
-/** Load, and `fault(number)` again and again while it goes on; how often it was there. */
-async function underLoad(arena, times, fault, perCycle = requestsPerCycle) {
-  let acknowledged = 0;
-  loadIsOver = false;
-  let done = 0;
-  const breaking = (async () => {
-    for (let number = 0; number < times && !loadIsOver; number += 1) {
-      const from = acknowledged;
-      await until("the load goes on", () => acknowledged >= from + 100);
-      if (loadIsOver) break;
-      await fault(number, () => acknowledged);
-      if (!loadIsOver) done += 1;
-    }
-  })();
-  breaking.catch(() => arena.stopRacing());  // told below, after the load
-  await arena.race("load", { scale: times * perCycle, watch, onCount: (count) => { acknowledged = count; } })
-    .finally(() => { loadIsOver = true; })
-    .catch(async (error) => {
-      await breaking;  // if it failed first, that is the reason
-      throw error;
-    });
-  await breaking;
-  assert.equal(done, times, "faults that came before the load was over");
+/** Milliseconds from now until the server is ready and its clients have had answers. */
+async function recovery(server, load) {
+  const since = performance.now();
+  const from = load.acknowledged;
+  await load.until("the server is ready again", async () => await ready(server) === 200);
+  await load.until("the load goes on", () => load.acknowledged > from);
+  return performance.now() - since;
 }
 
 test(`kill -9 of the server, ${cycles} cycles`, async (t) => {
@@ -103,7 +71,7 @@ test(`kill -9 of the server, ${cycles} cycles`, async (t) => {
   await underLoad(arena, cycles, async () => {
     await arena.server.kill9();
     await arena.start(arena.mode === "actors" ? "direct" : "actors");
-  });
+  }, usual);
   await assertSound(t, arena);
 });
 
@@ -113,16 +81,12 @@ for (const mode of modes) {
     t.after(() => arena.dispose());
     const { pid } = arena.server;
     const healed = [];
-    await underLoad(arena, cycles, async (number, acknowledged) => {
+    await underLoad(arena, cycles, async (number, load) => {
       await postgres.kill9();
-      await until("the server says that it is not ready", async () => await ready(arena.server) === 503);
+      await load.until("the server says that it is not ready", async () => await ready(arena.server) === 503);
       postgres.start();
-      const since = performance.now();
-      const from = acknowledged();
-      await until("the server is ready again", async () => await ready(arena.server) === 200);
-      await until("the load goes on", () => acknowledged() > from);
-      healed.push(performance.now() - since);
-    });
+      healed.push(await recovery(arena.server, load));
+    }, usual);
     assert.equal(arena.server.pid, pid, "without a restart");
     assert.ok(await connectionsLost(arena.server) >= cycles);
     assert.ok(await unavailable(arena.server) > 0, "no request was refused");
@@ -135,9 +99,9 @@ for (const mode of modes) {
   test(`sessions terminated, ${cycles} times, ${mode}`, async (t) => {
     const arena = await arenaOn(postgres, { mode });
     t.after(() => arena.dispose());
-    const own = Object.assign(Object.create(postgres), { url: arena.database });
+    const database = new URL(arena.database).pathname.slice(1);
     let ended = 0;
-    await underLoad(arena, cycles, async () => { ended += own.terminateSessions(); });
+    await underLoad(arena, cycles, async () => { ended += postgres.terminateSessions(database); }, usual);
     assert.ok(ended >= cycles, `${ended} sessions ended`);
     const lost = await connectionsLost(arena.server);
     t.diagnostic(`${ended} sessions ended; the server met ${lost} lost connections`);
@@ -181,30 +145,25 @@ for (const mode of modes) {
       await proxy.close();
     });
     const healed = [];
-    await underLoad(arena, full ? 6 : 2, async (number, acknowledged) => {
+    await underLoad(arena, full ? 6 : 2, async (number, load) => {
       if (number % 2 === 0) {
         proxy.slow(50);
-        const from = acknowledged();
-        await until("a slow database still answers", () => acknowledged() >= from + 100);
+        await load.goesOn(100);
         proxy.heal();
         return;
       }
       const before = rssMiB(arena.server.pid);
       proxy.hang();
-      await until("the server says that it is not ready", async () => await ready(arena.server) === 503);
+      await load.until("the server says that it is not ready", async () => await ready(arena.server) === 503);
       assert.equal(await statusOf(arena.server, "/health/live"), 200);
       const refused = await floodOf(arena);
       assert.deepEqual([...new Set(refused)], [503], "each is refused by its deadline");
       const grown = rssMiB(arena.server.pid) - before;
       assert.ok(grown < memoryMaxMiB, `it took ${grown} MiB`);
       proxy.heal();
-      const since = performance.now();
-      const from = acknowledged();
-      await until("the server is ready again", async () => await ready(arena.server) === 200);
-      await until("the load goes on", () => acknowledged() > from);
-      healed.push(performance.now() - since);
+      healed.push(await recovery(arena.server, load));
       t.diagnostic(`${refused.length} requests refused while it hung, ${grown.toFixed(1)} MiB more`);
-    });
+    }, usual);
     t.diagnostic(`longest time to the next 100 answers after healing: ${Math.max(...healed).toFixed(0)} ms`);
     assert.ok(proxy.lateStatements > 0);
     t.diagnostic(`late pieces that reached PostgreSQL after healing: ${proxy.lateStatements}`);
@@ -214,7 +173,6 @@ for (const mode of modes) {
 
 /** Large messages of many clients at once to a server whose database hangs; the answers' status. */
 async function floodOf(arena) {
-  const { userOf } = await import("../lib/race.mjs");
   const user = userOf("flood", "a", arena.secret);
   const groupId = Buffer.alloc(16, 7);
   const message = bareMessage({ groupId, epoch: 0, bytes: 60_000 });
@@ -245,12 +203,12 @@ test("PostgreSQL's disk fills up and is freed", async (t) => {
   const { pid } = arena.server;
   const log = arena.newLog("disk");
   let dead = 0;
-  await underLoad(arena, full ? 5 : 2, async (number, acknowledged) => {
+  await underLoad(arena, full ? 5 : 2, async (number, load) => {
     const filler = join(disk, "filler");
     const full = log.begin("full", "");
     spawnSync("dd", ["if=/dev/zero", `of=${filler}`, "bs=64k"]);
     const before = await unavailable(arena.server);
-    await until("the server says that it cannot write", async () => {
+    await load.until("the server says that it cannot write", async () => {
       // The log of PostgreSQL is what must grow: the segments that it has are soon used up.
       small.tryAsk(`SELECT pg_logical_emit_message(false, 'fill', repeat('x', ${walBytes}))`);
       return await unavailable(arena.server) > before;
@@ -261,9 +219,8 @@ test("PostgreSQL's disk fills up and is freed", async (t) => {
       small.start();
       dead += 1;
     }
-    const from = acknowledged();
-    await until("the load goes on", () => acknowledged() > from);
-  }, requestsWhileFilling);
+    await load.goesOn();
+  }, { perCycle: requestsWhileFilling, watch });
   arena.logs.push(log.save());
   t.diagnostic(`PostgreSQL ended by itself ${dead} times`);
   assert.equal(arena.server.pid, pid, "without a restart");

@@ -1,21 +1,12 @@
 // SPDX-License-Identifier: MIT
 // A PostgreSQL of one test's own (script/postgres), to be killed, filled up and cut off.
-import { execFileSync, spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, chmodSync } from "node:fs";
-import { createServer } from "node:net";
+import { execFileSync } from "node:child_process";
+import { chmodSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { psql } from "./server.mjs";
+import { freePort, psql } from "./server.mjs";
 
 const script = resolve(import.meta.dirname, "../../../../script/postgres");
-
-async function freePort() {
-  const probe = createServer();
-  await new Promise((done) => probe.listen(0, "127.0.0.1", done));
-  const { port } = probe.address();
-  await new Promise((done) => probe.close(done));
-  return port;
-}
 
 const lookAgainMs = 5;
 
@@ -77,13 +68,13 @@ export class Postgres {
 
   /** Whether it could be done; says nothing if not. */
   tryAsk(sql) {
-    return spawnSync("psql", ["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", this.url, "-c", sql]).status === 0;
+    try { this.ask(sql); return true; } catch { return false; }
   }
 
-  /** Ends every other session; gives how many there were. */
-  terminateSessions() {
+  /** Ends every session of a database; gives how many there were. */
+  terminateSessions(database) {
     return Number(this.ask("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
-      + " WHERE datname = current_database() AND pid <> pg_backend_pid()"));
+      + ` WHERE datname = '${database}'`));
   }
 
   remove() {

@@ -2,6 +2,7 @@
 // The built server as a child process, on a free loopback port and a data folder of its own.
 import { execFileSync, spawn } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { basename, join, resolve } from "node:path";
 import { createInterface } from "node:readline";
@@ -28,13 +29,31 @@ function databaseUrl(folder) {
   const server = process.env.CATBIRD_TEST_POSTGRES;
   if (!server) return `sqlite:${join(folder, "catbird.db")}`;
   const name = `node_${basename(folder).replaceAll(/[^A-Za-z0-9]/g, "_").toLowerCase()}_${process.pid}`;
-  psql(server, `CREATE DATABASE ${name} TEMPLATE template0`);
-  return server.replace(/\/[^/]*$/, `/${name}`);
+  return createDatabase(server, name);
+}
+
+/** The same PostgreSQL, another database. */
+export const urlOfDatabase = (url, name) => url.replace(/\/[^/]*$/, `/${name}`);
+
+/** A new, empty database beside the one that `url` names; gives its URL. */
+export function createDatabase(url, name) {
+  psql(url, `CREATE DATABASE ${name} TEMPLATE template0`);
+  return urlOfDatabase(url, name);
 }
 
 /** Runs SQL; what it gives, unaligned and without headings. */
 export function psql(url, sql) {
-  return execFileSync("psql", ["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", url, "-c", sql], { encoding: "utf8" });
+  return execFileSync("psql", ["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", url, "-c", sql],
+    { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
+}
+
+/** One that nobody listens on now. */
+export async function freePort() {
+  const probe = createServer();
+  await new Promise((done) => probe.listen(0, "127.0.0.1", done));
+  const { port } = probe.address();
+  await new Promise((done) => probe.close(done));
+  return port;
 }
 
 const within = (ms, what, promise) => {
@@ -58,11 +77,11 @@ export class Server {
   /** The data folder is made in `parent`. */
   constructor(directoryUrl, extraEnvironment = {}, parent = tmpdir()) {
     this.folder = mkdtempSync(join(parent, "catbird-node-"));
-    this.ownsDatabase = extraEnvironment.DATABASE_URL === undefined;
+    this.ownDatabase = extraEnvironment.DATABASE_URL === undefined ? databaseUrl(this.folder) : "";
     this.environment = {
       PATH: process.env.PATH,
       HOME: this.folder,
-      DATABASE_URL: extraEnvironment.DATABASE_URL ?? databaseUrl(this.folder),
+      DATABASE_URL: this.ownDatabase,
       SERVER_PORT: "0",
       SERVICE_DID: serviceDid,
       CATBIRD_DEV: "true",
@@ -125,8 +144,8 @@ export class Server {
   async dispose() {
     if (this.#child && this.#child.exitCode === null && this.#child.signalCode === null) await this.kill9();
     rmSync(this.folder, { recursive: true, force: true });
-    const own = /^postgres.*\/(node_[a-z0-9_]+)$/.exec(this.environment.DATABASE_URL)?.[1];
-    if (own && this.ownsDatabase) psql(process.env.CATBIRD_TEST_POSTGRES, `DROP DATABASE IF EXISTS ${own} WITH (FORCE)`);
+    const name = /^postgres.*\/(.+)$/.exec(this.ownDatabase)?.[1];
+    if (name) psql(process.env.CATBIRD_TEST_POSTGRES, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
   }
 
   get pid() {

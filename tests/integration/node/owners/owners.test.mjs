@@ -5,31 +5,17 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { Arena, scaled } from "../lib/race.mjs";
+import { metric, underLoad } from "../lib/under_load.mjs";
 
 const requests = scaled(Number(process.env.CATBIRD_OWNERS_REQUESTS ?? 10_000));
 const cycles = scaled(Number(process.env.CATBIRD_OWNERS_CYCLES ?? 20));
-const requestsPerCycle = 300;
+const requestsPerCycle = 600;
 const takenOverAfter = 200;  // requests that the other server has answered meanwhile
-const ceilingMs = 60_000;  // Against hangs; not a measurement.
-const lookAgainMs = 10;
-const family = 'actor_restarts_total{actor_type="conversation_actor",reason="fenced"}';
 
 if (!process.env.CATBIRD_TEST_POSTGRES) throw new Error("set CATBIRD_TEST_POSTGRES to what `script/postgres start DIR` prints");
 
 /** How often an activation of this server has lost its conversation to another writer. */
-async function fenced(server) {
-  const page = await (await fetch(`${server.url}/metrics`)).text();
-  const line = page.split("\n").find((one) => one.startsWith(family));
-  return line ? Number(line.slice(family.length)) : 0;
-}
-
-async function until(what, holds) {
-  const deadline = Date.now() + ceilingMs;
-  while (!await holds()) {
-    if (Date.now() > deadline) throw new Error(`not within ${ceilingMs} ms: ${what}`);
-    await new Promise((resume) => setTimeout(resume, lookAgainMs));
-  }
-}
+const fenced = (server) => metric(server, "actor_restarts_total", 'actor_type="conversation_actor",reason="fenced"');
 
 async function pair(first, second) {
   const arena = await Arena.start(first);
@@ -69,29 +55,17 @@ for (const [first, second] of [["actors", "direct"], ["actors", "actors"]]) {
 test(`${cycles} times one of two servers is stopped, loses its conversations, and comes back`, async (t) => {
   const arena = await pair("actors", "actors");
   try {
-    let acknowledged = 0;
-    let over = false;
-    let done = 0;
-    const cycle = async (victim) => {
+    await underLoad(arena, cycles, async (number, load) => {
+      const victim = arena.servers[number % 2];
       const before = await fenced(victim);
-      const from = acknowledged;
       process.kill(victim.pid, "SIGSTOP");
       try {
-        await until("the other server goes on", () => over || acknowledged >= from + takenOverAfter);
+        await load.goesOn(takenOverAfter);  // by the other server
       } finally {
         process.kill(victim.pid, "SIGCONT");
       }
-      await until("the zombie is refused", async () => over || await fenced(victim) > before);
-      if (!over) done += 1;
-    };
-    const zombies = (async () => {
-      await until("the load", () => over || acknowledged > 0);
-      for (let number = 0; number < cycles && !over; number += 1) await cycle(arena.servers[number % 2]);
-    })();
-    await arena.race("load", { scale: cycles * 2 * requestsPerCycle, watch: ["user 0", "user 1"],
-      onCount: (count) => { acknowledged = count; } }).finally(() => { over = true; });
-    await zombies;
-    assert.equal(done, cycles, "cycles that ended before the load did");
+      await load.until("the zombie is refused", async () => await fenced(victim) > before);
+    }, { perCycle: requestsPerCycle, watch: ["user 0", "user 1"] });
     t.diagnostic(await arena.check());
   } finally {
     await arena.dispose();

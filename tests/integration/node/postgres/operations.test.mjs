@@ -9,6 +9,7 @@ import { after, before, test } from "node:test";
 import { runCommand } from "../lib/command.mjs";
 import { EventStream } from "../lib/event_stream.mjs";
 import { Postgres } from "../lib/postgres.mjs";
+import { createDatabase, psql, urlOfDatabase } from "../lib/server.mjs";
 import { Convo, World } from "../lib/world.mjs";
 
 let postgres, folder;
@@ -21,12 +22,9 @@ after(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-const urlOf = (name, role = "postgres", own = postgres) => own.url.replace("postgres@", `${role}@`).replace(/\/[^/]*$/, `/${name}`);
-const at = (url) => Object.assign(Object.create(Postgres.prototype), { url });
-function database(name, own = postgres) {
-  own.ask(`CREATE DATABASE ${name} TEMPLATE template0`);
-  return urlOf(name, "postgres", own);
-}
+const urlOf = (name, role = "postgres") => urlOfDatabase(postgres.url, name).replace("postgres@", `${role}@`);
+const database = (name) => createDatabase(postgres.url, name);
+const ask = (url, sql) => psql(url, sql).trim();
 const environment = (url, extra = {}) => ({ DATABASE_URL: url, SERVER_PORT: "0", SERVICE_DID: "did:web:catbird.test",
   CATBIRD_SECRET_FILE: join(folder, "secret"), CATBIRD_TOKEN_JOURNAL: join(folder, "tokens"), ...extra });
 
@@ -85,7 +83,7 @@ test("a server as the app role does everything, and can do nothing else", async 
     const state = sqlstate(app, sql);
     if (!sql.startsWith("GRANT")) assert.equal(state, forbidden, `as the app role: ${sql}: ${state}`);
   }
-  assert.equal(at(url).ask("SELECT has_table_privilege('public', 'catbird.message', 'SELECT')"), "f");
+  assert.equal(ask(url, "SELECT has_table_privilege('public', 'catbird.message', 'SELECT')"), "f");
 
   const cleanup = urlOf("roles", "r_cleanup");
   for (const sql of ["INSERT INTO catbird.meta VALUES ('a', 'b')", "DELETE FROM catbird.message", "UPDATE catbird.message SET seq = seq + 1",
@@ -154,11 +152,11 @@ test("a database that is not there, not ours, newer, in another encoding: one li
   await refuses(urlOf("nowhere"), [/does not exist/]);
   await refuses("postgresql://postgres@127.0.0.1:1/catbird", [/PostgreSQL did not accept a connection/]);
   const foreign = database("foreign_schema");
-  at(foreign).ask("CREATE SCHEMA catbird; CREATE TABLE catbird.other (a int)");
+  ask(foreign, "CREATE SCHEMA catbird; CREATE TABLE catbird.other (a int)");
   await refuses(foreign, [/belongs to another program/]);
   const newer = database("newer");
   assert.equal((await runCommand(["migrate"], { cwd: folder, environment: environment(newer) })).code, 0);
-  at(newer).ask("UPDATE catbird.meta SET value = '999' WHERE key = 'schema'");
+  ask(newer, "UPDATE catbird.meta SET value = '999' WHERE key = 'schema'");
   await refuses(newer, [/schema 999, newer than this program/]);
   postgres.ask("CREATE DATABASE latin TEMPLATE template0 ENCODING 'LATIN1' LOCALE 'C'");
   await refuses(urlOf("latin"), [/encoding must be UTF8/]);
@@ -166,7 +164,7 @@ test("a database that is not there, not ours, newer, in another encoding: one li
 
 test("a predecessor's tables in the same database are named and left alone", async () => {
   const url = database("predecessor");
-  at(url).ask("CREATE TABLE conversations (id text); CREATE TABLE messages (id text); CREATE TABLE members (id text); INSERT INTO messages VALUES ('m1')");
+  ask(url, "CREATE TABLE conversations (id text); CREATE TABLE messages (id text); CREATE TABLE members (id text); INSERT INTO messages VALUES ('m1')");
   const world = await World.start({ DATABASE_URL: url });
   try {
     assert.ok(world.server.lines.some((line) => /predecessor/.test(line)), world.server.lines.join("\n"));
@@ -174,8 +172,8 @@ test("a predecessor's tables in the same database are named and left alone", asy
   } finally {
     await world.end();
   }
-  assert.equal(at(url).ask("SELECT string_agg(id, ',') FROM messages"), "m1");
-  assert.equal(at(url).ask("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"), "3");
+  assert.equal(ask(url, "SELECT string_agg(id, ',') FROM messages"), "m1");
+  assert.equal(ask(url, "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"), "3");
 });
 
 test("one secret for all servers of a database, and DATABASE_EXCLUSIVE is exclusive", async () => {
