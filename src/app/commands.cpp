@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "app/commands.hpp"
 
+#include "app/retention.hpp"
 #include "app/secret.hpp"
 #include "auth/service_auth.hpp"
 #include "http/fetch.hpp"
@@ -17,6 +18,12 @@ namespace catbird::app {
 namespace {
 
 constexpr std::size_t token_id_bytes = 16;
+
+Timestamp now() {
+  return Timestamp(std::chrono::duration_cast<std::chrono::milliseconds>(
+                       std::chrono::system_clock::now().time_since_epoch())
+                       .count());
+}
 
 Result<void> copy_secret(const std::string& from, const std::string& to) {
   std::error_code error;
@@ -41,11 +48,8 @@ Result<void> print_token(const Config& config, const TokenRequest& request) {
   if (!auth::is_valid_did(request.did.substr(0, request.did.find('#')))) {
     return fail(Errc::invalid_request, "--did is not a DID");
   }
-  const auto now = Timestamp(std::chrono::duration_cast<std::chrono::milliseconds>(
-                                 std::chrono::system_clock::now().time_since_epoch())
-                                 .count());
   const auto token = auth::mint_dev_token(
-      config.jwt_secret, request.did, config.service_did, request.lxm, now,
+      config.jwt_secret, request.did, config.service_did, request.lxm, now(),
       std::chrono::seconds(request.ttl_seconds), to_hex(random_bytes(token_id_bytes)));
   std::printf("%s\n", token.c_str());
   return {};
@@ -123,6 +127,25 @@ Result<void> migrate(const Config& config, const storage::Roles& roles) {
   }
   if (auto done = storage::migrate_postgres(config.postgres_url, roles); !done) return done;
   std::printf("the schema is up to date\n");
+  return {};
+}
+
+Result<void> cleanup(const Config& config) {
+  if (config.postgres_url.empty()) {
+    return fail(Errc::invalid_request,
+                "cleanup is for PostgreSQL: with SQLite the running server does it "
+                "(CLEANUP_INTERVAL_SECS)");
+  }
+  const auto& url = config.cleanup_url.empty() ? config.postgres_url : config.cleanup_url;
+  auto cleaner = storage::open_postgres_cleaner(url);
+  if (!cleaner) return std::unexpected(cleaner.error());
+  RetentionPass pass(config.retention, now());
+  while (!pass.over()) {
+    auto next = pass.step(**cleaner);
+    if (!next) return std::unexpected(next.error());
+    pass = std::move(*next);
+  }
+  std::printf("removed %s\n", pass.removed().text().c_str());
   return {};
 }
 

@@ -30,4 +30,7 @@ Result<void> restore(const Config& config, const std::string& path, bool replace
 /// other roles what they need.
 Result<void> migrate(const Config& config, const storage::Roles& roles);
 
+/// One pass of the retention job on PostgreSQL, for a timer under the cleanup role.
+Result<void> cleanup(const Config& config);
+
 }  // namespace catbird::app

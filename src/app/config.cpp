@@ -214,6 +214,26 @@ void read_process(Source& source, Config& config) {
   source.number("CATBIRD_READERS", config.readers, 1, 64);
 }
 
+void read_retention(Source& source, Config& config) {
+  constexpr std::uint64_t days_max = 36'500;
+  std::uint64_t days = 0;
+  source.number("MESSAGE_TTL_DAYS", days, 0, days_max);
+  config.retention.messages = std::chrono::days(days);
+  source.number("IDEMPOTENCY_TTL_DAYS", days = 0, 0, days_max);
+  config.retention.requests = std::chrono::days(days);
+  std::uint64_t seconds = 86'400;
+  source.number("CLEANUP_INTERVAL_SECS", seconds, 0, 30ULL * 86'400);
+  config.retention.interval = std::chrono::seconds(seconds);
+  config.cleanup_url = source.text("CLEANUP_DATABASE_URL").value_or("");
+  if (!config.cleanup_url.empty() && config.postgres_url.empty()) {
+    source.note(wrong("CLEANUP_DATABASE_URL", "is for PostgreSQL: DATABASE_URL names none"));
+  }
+  if (source.text("EVENT_STREAM_TTL_DAYS")) {
+    config.remarks.emplace_back(
+        "EVENT_STREAM_TTL_DAYS is ignored: streams replay the history itself (MESSAGE_TTL_DAYS)");
+  }
+}
+
 }  // namespace
 
 Result<Config> read_config(const Environment& environment) {
@@ -225,6 +245,7 @@ Result<Config> read_config(const Environment& environment) {
   read_guards(source, config);
   read_limits(source, config);
   read_process(source, config);
+  read_retention(source, config);
   const auto beside = config.postgres_url.empty() ? config.sqlite_path : std::string(local_files);
   config.secret_path = source.text("CATBIRD_SECRET_FILE").value_or(beside + ".secret");
   config.journal_path = source.text("CATBIRD_TOKEN_JOURNAL").value_or(beside + ".tokens");

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "app/retention.hpp"
 #include "base/result.hpp"
 #include "http/server.hpp"
 #include "xrpc/rate_limiter.hpp"
@@ -47,6 +48,8 @@ struct Config {
   std::size_t actor_bytes_max = std::size_t{1024} * 1024 * 1024;
   unsigned workers = 0;  // 0: one per core
   unsigned readers = 2;  // 4 with PostgreSQL
+  RetentionPolicy retention;
+  std::string cleanup_url;  // CLEANUP_DATABASE_URL: the role that does the retention
   /// Lines the log gets once at start: variables that are accepted and do nothing, and the like.
   std::vector<std::string> remarks;
 };

@@ -84,6 +84,7 @@ void describe(CLI::App& cli, Arguments& arguments) {
   migrate->add_option("--app", arguments.roles.app,
                       "Role of the servers, to be granted what they do");
   migrate->add_option("--cleanup", arguments.roles.cleanup, "Role of the retention jobs, likewise");
+  cli.add_subcommand("cleanup", "Take away what has expired from PostgreSQL, once");
 }
 
 int run(int argc, char** argv) {
@@ -116,6 +117,8 @@ int run(int argc, char** argv) {
     done = app::restore(*config, arguments.path, arguments.replace);
   } else if (cli.got_subcommand("migrate")) {
     done = app::migrate(*config, arguments.roles);
+  } else if (cli.got_subcommand("cleanup")) {
+    done = app::cleanup(*config);
   } else {
     return serve(*config);
   }

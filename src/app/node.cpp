@@ -6,6 +6,7 @@
 #include "app/did_fetch.hpp"
 #include "app/foreign_rows.hpp"
 #include "app/io_executor.hpp"
+#include "app/retention.hpp"
 #include "app/secret.hpp"
 #include "app/threads.hpp"
 #include "http/fetch.hpp"
@@ -74,6 +75,7 @@ class NodeImpl final : public Node {
   Result<void> open_database();
   Result<void> open_auth();
   void build_engine(core::Fence fence);
+  Result<void> open_retention();
   void open_gateway(const std::vector<actors::Executor*>& executors);
   Result<void> listen();
   xrpc::ServiceSettings settings() const;
@@ -94,6 +96,7 @@ class NodeImpl final : public Node {
   std::unique_ptr<ReaderPool> readers_;
   std::vector<std::unique_ptr<actors::CommitLane>> lanes_;
   std::unique_ptr<ForeignRows> foreign_rows_;
+  std::unique_ptr<Retention> retention_;
   std::unique_ptr<actors::ActorMetrics> actor_metrics_;
   std::unique_ptr<actors::Engine> engine_;
   std::unique_ptr<actors::Gateway> gateway_;
@@ -129,6 +132,7 @@ Result<void> NodeImpl::open() {
   if (!pool) return std::unexpected(pool.error());
   readers_ = std::move(*pool);
   build_engine(*fence);
+  if (auto opened = open_retention(); !opened) return opened;
   return listen();
 }
 
@@ -158,7 +162,8 @@ Result<void> NodeImpl::open_database() {
        .lanes = config_.database_lanes,
        .exclusive = config_.database_exclusive,
        .secret_fingerprint =
-           to_hex(tags_->of(core::ConvoId("fingerprint"), core::Did("fingerprint")))});
+           to_hex(tags_->of(core::ConvoId("fingerprint"), core::Did("fingerprint"))),
+       .cleanup_url = config_.cleanup_url});
   if (!stores) return std::unexpected(stores.error());
   stores_ = std::move(*stores);
   return {};
@@ -225,6 +230,18 @@ void NodeImpl::build_engine(core::Fence fence) {
   foreign_rows_->start();
   router_ = std::make_unique<xrpc::Router>(*services_, readiness_);
   metrics_->on_collect([this] { collect_gauges(); });
+}
+
+Result<void> NodeImpl::open_retention() {
+  auto own = stores_->open_cleaner();
+  if (!own) return std::unexpected(own.error());
+  retention_.reset(new Retention(config_.retention, {.timers = workers_.front()->executor,
+                                                     .lane = *lanes_.front(),
+                                                     .clock = clock_,
+                                                     .metrics = *metrics_,
+                                                     .own = std::move(*own)}));
+  retention_->start();
+  return {};
 }
 
 void NodeImpl::open_gateway(const std::vector<actors::Executor*>& executors) {
@@ -347,6 +364,7 @@ void NodeImpl::stop_threads() {
     if (thread.joinable()) thread.join();
   }
   threads_.clear();
+  if (retention_) retention_->stop();
   for (auto& thread : lane_threads_) thread->stop();
   if (readers_) readers_->stop();
   signals_.reset();

@@ -33,16 +33,22 @@ struct Row {
   core::MsgId id;
   core::Did committer;  // commits only
   Timestamp at;
-  Blob bytes;
+  Blob bytes;  // empty: expired
+  bool expired() const { return bytes->empty(); }
 };
 
-/// Rows r with after < r.seq <= until, ascending.
+/// Rows r with after < r.seq <= until, ascending, without those that have expired.
 struct PageQuery {
   core::ConvoId convo;
   core::Seq after;
   core::Seq until;
   std::size_t rows_max = 50;
   std::size_t bytes_max = 0;  // the first row is always given
+};
+struct Page {
+  std::vector<Row> rows;
+  /// From here on every row can be read; of those before only the commits (O3).
+  core::Seq first_seq{1};
 };
 struct CommitQuery {
   core::ConvoId convo;
@@ -51,7 +57,7 @@ struct CommitQuery {
   std::size_t bytes_max = 0;
 };
 /// The log across conversations, for streams: rows with position > after of the given
-/// conversations, ascending by position.
+/// conversations, ascending by position, expired ones too.
 struct LogQuery {
   std::vector<core::ConvoId> convos;
   std::uint64_t after = 0;
@@ -148,7 +154,7 @@ class Reader {
   virtual Result<std::optional<core::KnownKey>> find_key(const core::ConvoId& convo,
                                                          const std::string& key) = 0;
 
-  virtual Result<std::vector<Row>> page(const PageQuery& query) = 0;
+  virtual Result<Page> page(const PageQuery& query) = 0;
   virtual Result<std::vector<Row>> commits(const CommitQuery& query) = 0;
   virtual Result<std::vector<Row>> log(const LogQuery& query) = 0;
   /// The newest position, 0 for an empty store.

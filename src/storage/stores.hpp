@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/result.hpp"
+#include "storage/cleaner.hpp"
 #include "storage/convo_store.hpp"
 #include "storage/reader.hpp"
 #include "storage/user_writer.hpp"
@@ -40,6 +41,9 @@ class Stores {
   /// it must be confirmed with Reader::standings. Callable from any thread.
   virtual bool alone() const { return true; }
   virtual Result<std::unique_ptr<Reader>> open_reader() = 0;
+  /// For retention, on a thread of its own; null where it runs as jobs of the lane
+  /// (UserWriter::cleaner).
+  virtual Result<std::unique_ptr<Cleaner>> open_cleaner() { return nullptr; }
   /// Changes whenever the log may have been rewound (a restore): part of every stream cursor (L6).
   virtual std::string incarnation() const = 0;
   /// For the log and /health: "sqlite", "postgres", "memory".

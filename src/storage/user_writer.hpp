@@ -10,6 +10,8 @@
 
 namespace catbird::storage {
 
+class Cleaner;
+
 struct NewKeyPackage {
   Bytes ref;
   Bytes hash;  // SHA-256 of `bytes`
@@ -51,6 +53,9 @@ class UserWriter {
   /// Ends the pending Welcome of this device. False if there is none.
   virtual Result<bool> confirm_welcome(const core::ConvoId& convo, const core::Caller& device,
                                        Timestamp now) = 0;
+  /// Retention inside the lane's transaction; null where it has a connection of its own
+  /// (Stores::open_cleaner).
+  virtual Cleaner* cleaner() { return nullptr; }
 };
 
 }  // namespace catbird::storage

@@ -4,6 +4,7 @@
 #include "contract/storage/describe.hpp"
 #include "core/limits.hpp"
 #include "storage/checksum.hpp"
+#include "support/rows.hpp"
 
 #include <algorithm>
 #include <array>
@@ -66,7 +67,7 @@ std::string told_convo(storage::Reader& reader, const core::ConvoId& id) {
   std::string text = storage::describe(loaded->state) + std::to_string(loaded->fence.value) + " " +
                      std::to_string(loaded->version.value) + "\n";
   text += told(reader.load_keys(id, core::key_window_max));
-  text += told(reader.page({id, core::Seq(0), core::Seq(UINT64_MAX), all_rows, 0}));
+  text += told(test::rows_of(reader.page({id, core::Seq(0), core::Seq(UINT64_MAX), all_rows, 0})));
   text += told(reader.commits(
       {id, core::Epoch(1), core::Epoch(all_rows), core::Seq(0), core::Seq(UINT64_MAX), 0}));
   text += told(reader.group_info(id));

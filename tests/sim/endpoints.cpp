@@ -2,6 +2,7 @@
 // What xrpc/ does between parsing and encoding, method by method.
 #include "core/limits.hpp"
 #include "sim/node.hpp"
+#include "support/rows.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -112,11 +113,12 @@ void SimNode::page(Request request, Done done) {
     if (!access) return done(failure(access.error()));
     readers_.run([this, request = std::move(request), access = *access,
                   done = std::move(done)](storage::Reader& reader) mutable {
-      auto rows = reader.page({.convo = convo_name(request.convo),
-                               .after = std::max(access.after, core::Seq(request.since)),
-                               .until = access.until,
-                               .rows_max = request.limit,
-                               .bytes_max = core::page_bytes_max});
+      auto rows =
+          test::rows_of(reader.page({.convo = convo_name(request.convo),
+                                     .after = std::max(access.after, core::Seq(request.since)),
+                                     .until = access.until,
+                                     .rows_max = request.limit,
+                                     .bytes_max = core::page_bytes_max}));
       page_read(std::move(request), access, std::move(rows), std::move(done));
     });
   };

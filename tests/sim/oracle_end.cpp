@@ -2,6 +2,7 @@
 // What is stored when all is quiet, against the model.
 #include "core/key_window.hpp"
 #include "sim/oracle.hpp"
+#include "support/rows.hpp"
 
 #include <algorithm>
 
@@ -33,11 +34,11 @@ void Oracle::finish_convo(storage::Reader& reader, std::size_t number) {
   }
   finish_members(loaded->state, number);
 
-  const auto rows = reader.page({.convo = id,
-                                 .after = core::Seq(0),
-                                 .until = core::Seq(1'000'000),
-                                 .rows_max = 1'000'000,
-                                 .bytes_max = std::size_t{1} << 30U});
+  const auto rows = test::rows_of(reader.page({.convo = id,
+                                               .after = core::Seq(0),
+                                               .until = core::Seq(1'000'000),
+                                               .rows_max = 1'000'000,
+                                               .bytes_max = std::size_t{1} << 30U}));
   if (!rows || rows->size() != convo.rows.size()) {
     model_.violate("D1: rows are missing, or too many", number);
     return;

@@ -7,6 +7,7 @@
 #include "obs/metrics.hpp"
 #include "realtime/hub.hpp"
 #include "storage/memory/memory_store.hpp"
+#include "support/rows.hpp"
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <gtest/gtest.h>
@@ -167,11 +168,11 @@ TEST_F(EngineTsan, many_threads_lose_and_double_nothing) {
   auto reader = std::move(*stores_->open_reader());
   std::set<std::string> ids;
   for (std::size_t convo = 0; convo < convos_count; ++convo) {
-    auto rows = reader->page({.convo = convo_of(convo),
-                              .after = core::Seq(0),
-                              .until = core::Seq(1'000'000),
-                              .rows_max = 1'000'000,
-                              .bytes_max = std::size_t{1} << 30U});
+    auto rows = test::rows_of(reader->page({.convo = convo_of(convo),
+                                            .after = core::Seq(0),
+                                            .until = core::Seq(1'000'000),
+                                            .rows_max = 1'000'000,
+                                            .bytes_max = std::size_t{1} << 30U}));
     ASSERT_TRUE(rows);
     for (std::size_t i = 0; i < rows->size(); ++i) {
       EXPECT_EQ((*rows)[i].seq.value, i + 1);

@@ -105,7 +105,7 @@ class Applier {
       auto id = data_.package_ids.find(ref);
       if (id == data_.package_ids.end()) return fail(Errc::key_package_not_found);
       auto& package = data_.packages.at(id->second);
-      if (package.package.ref != ref || package.consumed_at ||
+      if (package.package.ref != ref || package.consumed_at || package.gone ||
           !may_consume(package.state, event.user, event.at)) {
         return fail(Errc::key_package_not_found);
       }
@@ -127,7 +127,10 @@ class Applier {
 
   Result<void> apply_one(const core::RequestRecorded& event) {
     auto name = core::KeyWindow::request_key(event.user, event.key);
-    if (data_.requests.contains(name)) return fail(Errc::conflict, "this request key is taken");
+    const auto known = data_.requests.find(name);
+    if (known != data_.requests.end() && !known->second.gone) {
+      return fail(Errc::conflict, "this request key is taken");
+    }
     journal_.insert(data_.requests, name, {event.key.payload, event.outcome});
     journal_.append(convo_.keys, std::move(name));
     return {};

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/snapshot.hpp"
+#include "storage/cleaner.hpp"
 #include "storage/memory/memory_store.hpp"
 #include "storage/rules.hpp"
 
@@ -82,6 +83,7 @@ struct RecipientRow {
   core::Did user;
   Blob bytes;
   core::Epoch epoch;
+  bool gone = false;  // retention: rows stay where they are, the journal refers to them
 };
 
 struct ConvoRow {
@@ -89,7 +91,8 @@ struct ConvoRow {
   core::ConvoCreated created;
   Head head;
   std::map<core::Did, MemberRow> members;
-  std::vector<MessageRow> rows;  // rows[i] has seq i + 1
+  std::deque<MessageRow> rows;  // rows[i] has seq i + 1
+  core::Seq first_seq{1};
   std::map<core::MsgId, core::Seq> by_id;
   std::vector<std::string> keys;  // KeyWindow names, oldest first
   std::deque<RecipientRow> recipients;
@@ -98,6 +101,7 @@ struct ConvoRow {
 struct RequestRow {
   core::Hash payload{};
   core::Outcome outcome;
+  bool gone = false;
 };
 
 struct PackageRow {
@@ -105,6 +109,7 @@ struct PackageRow {
   core::Did user;
   NewKeyPackage package;
   std::optional<Timestamp> consumed_at;
+  bool gone = false;
 };
 
 }  // namespace catbird::storage::memory
@@ -135,6 +140,8 @@ struct MemoryDisk::Data {
   std::function<bool()> read_fails;
 
   memory::ConvoRow* find(const core::ConvoId& id);
+  /// By ref or by hash.
+  memory::PackageRow* find_package(const Bytes& id);
 };
 
 namespace memory {
@@ -144,6 +151,7 @@ namespace memory {
 Result<void> apply(MemoryDisk::Data& data, const WriteSet& set, ConvoRow& convo);
 
 /// For jobs; the disk is locked by the batch.
+std::unique_ptr<Cleaner> make_cleaner(MemoryDisk::Data& data);
 std::unique_ptr<UserWriter> make_user_writer(MemoryDisk::Data& data);
 std::unique_ptr<Reader> make_reader(MemoryDisk::Data& data);
 

@@ -48,6 +48,13 @@ memory::ConvoRow* MemoryDisk::Data::find(const core::ConvoId& id) {
   return it == convos.end() ? nullptr : &it->second;
 }
 
+memory::PackageRow* MemoryDisk::Data::find_package(const Bytes& id) {
+  const auto it = package_ids.find(id);
+  if (it == package_ids.end()) return nullptr;
+  auto& row = packages.at(it->second);
+  return row.gone ? nullptr : &row;
+}
+
 namespace memory {
 namespace {
 

@@ -68,7 +68,10 @@ ConvoView view_of_convo(const core::ConvoId& id, const ConvoRow& convo, const Co
   }
   const auto& me = convo.members.at(query.user);
   const auto mine = query.tag ? query.tag(id) : core::SenderTag{};
-  for (auto seq = std::max(me.read_seq, me.join_seq).value; seq < convo.rows.size(); ++seq) {
+  // What has expired can no longer be read.
+  const core::Seq expired(convo.first_seq.value - 1);
+  for (auto seq = std::max({me.read_seq, me.join_seq, expired}).value; seq < convo.rows.size();
+       ++seq) {
     const auto& row = convo.rows[seq].row;
     const bool own = row.tag == mine && !mutant("unread_drifts");
     if (row.kind == core::Kind::app && !own) ++view.unread;
@@ -105,10 +108,13 @@ class MemoryReader final : public Reader {
     if (failing()) return unavailable();
     Keys result;
     const auto* row = data_.find(convo);
-    result.complete = row == nullptr || row->keys.size() <= max;
+    result.complete = true;
     if (row == nullptr) return result;
-    for (auto it = row->keys.rbegin(); it != row->keys.rend() && result.keys.size() < max; ++it) {
-      result.keys.push_back(*known(row, *it));
+    for (auto it = row->keys.rbegin(); it != row->keys.rend() && result.complete; ++it) {
+      auto key = known(row, *it);
+      if (!key) continue;
+      result.complete = result.keys.size() < max;
+      if (result.complete) result.keys.push_back(std::move(*key));
     }
     return result;
   }
@@ -120,19 +126,22 @@ class MemoryReader final : public Reader {
     return known(data_.find(convo), key);
   }
 
-  Result<std::vector<Row>> page(const PageQuery& query) override {
+  Result<Page> page(const PageQuery& query) override {
     const std::lock_guard lock(data_.mutex);
     if (failing()) return unavailable();
-    std::vector<Row> rows;
+    Page page;
     const auto* convo = data_.find(query.convo);
-    if (convo == nullptr) return rows;
+    if (convo == nullptr) return page;
+    page.first_seq = convo->first_seq;
     PageBudget budget(query.rows_max, query.bytes_max);
     for (auto seq = query.after.value; seq < convo->rows.size() && seq < query.until.value; ++seq) {
       const auto& message = convo->rows[seq];
+      const bool expired = message.row.seq < convo->first_seq;
+      if (expired && message.row.kind != core::Kind::commit) continue;
       if (!budget.take(message.row.bytes->size())) break;
-      rows.push_back(row_of(query.convo, message));
+      page.rows.push_back(row_of(query.convo, message));
     }
-    return rows;
+    return page;
   }
 
   Result<std::vector<Row>> commits(const CommitQuery& query) override {
@@ -231,7 +240,7 @@ class MemoryReader final : public Reader {
     std::vector<WelcomePointer> pointers;
     std::vector<const RecipientRow*> recipients;
     for (const auto& recipient : row->recipients) {
-      if (recipient.user != device.user) continue;
+      if (recipient.user != device.user || recipient.gone) continue;
       pointers.push_back(recipient.pointer);
       recipients.push_back(&recipient);
     }
@@ -251,9 +260,9 @@ class MemoryReader final : public Reader {
     if (failing()) return unavailable();
     std::vector<KeyPackageFacts> found;
     for (const auto& id : ids) {
-      auto it = data_.package_ids.find(id);
-      if (it == data_.package_ids.end()) continue;
-      const auto& row = data_.packages.at(it->second);
+      const auto* entry = data_.find_package(id);
+      if (entry == nullptr) continue;
+      const auto& row = *entry;
       found.push_back({row.package.ref, row.package.hash, row.user, row.state.device,
                        row.package.suite, row.state.last_resort, row.consumed_at.has_value(),
                        row.state.reserved_at(now) ? row.state.reserved_by : std::nullopt});
@@ -266,7 +275,7 @@ class MemoryReader final : public Reader {
     if (failing()) return unavailable();
     std::map<std::uint16_t, SuiteStats> suites;
     for (const auto& [id, row] : data_.packages) {
-      if (row.user == user) count(suites[row.package.suite], row, now);
+      if (row.user == user && !row.gone) count(suites[row.package.suite], row, now);
     }
     std::vector<SuiteStats> stats;
     for (auto& [suite, one] : suites) {
@@ -298,7 +307,7 @@ class MemoryReader final : public Reader {
     if (!parsed) return std::nullopt;
     if (!parsed->id) {
       auto it = data_.requests.find(name);
-      if (it == data_.requests.end()) return std::nullopt;
+      if (it == data_.requests.end() || it->second.gone) return std::nullopt;
       return core::KnownKey{name, it->second.payload, {}, it->second.outcome};
     }
     if (convo == nullptr || !convo->by_id.contains(*parsed->id)) return std::nullopt;

@@ -13,17 +13,18 @@ namespace {
 
 class MemoryUserWriter final : public UserWriter {
  public:
-  explicit MemoryUserWriter(MemoryDisk::Data& data) : data_(data) {}
+  explicit MemoryUserWriter(MemoryDisk::Data& data) : data_(data), cleaner_(make_cleaner(data)) {}
 
   Result<PublishResult> publish(const core::Caller& owner, const NewKeyPackage& package,
                                 Timestamp now) override {
-    if (data_.package_ids.contains(package.hash) || data_.package_ids.contains(package.ref)) {
-      return PublishResult::duplicate;
+    for (const auto& id : {package.hash, package.ref}) {
+      if (data_.find_package(id) != nullptr) return PublishResult::duplicate;
     }
     const auto pool = std::ranges::count_if(data_.packages, [&](const auto& entry) {
       const auto& row = entry.second;
       return row.user == owner.user && row.state.device == owner.device &&
-             row.package.suite == package.suite && !row.consumed_at && row.state.not_after > now;
+             row.package.suite == package.suite && !row.consumed_at && !row.gone &&
+             row.state.not_after > now;
     });
     if (std::cmp_greater_equal(pool, core::key_packages_per_device_max)) {
       return PublishResult::pool_full;
@@ -45,7 +46,8 @@ class MemoryUserWriter final : public UserWriter {
   Result<std::vector<ReservedKeyPackage>> reserve(const ReserveQuery& query) override {
     std::vector<PackageState> states;
     for (const auto& [id, row] : data_.packages) {
-      if (row.user != query.target || row.package.suite != query.suite || row.consumed_at) continue;
+      if (row.user != query.target || row.package.suite != query.suite) continue;
+      if (row.consumed_at || row.gone) continue;
       if (query.device && row.state.device != *query.device) continue;
       states.push_back(row.state);
     }
@@ -70,7 +72,7 @@ class MemoryUserWriter final : public UserWriter {
     std::vector<WelcomePointer> pointers;
     std::vector<std::size_t> indices;
     for (std::size_t i = 0; i < row->recipients.size(); ++i) {
-      if (row->recipients[i].user != device.user) continue;
+      if (row->recipients[i].user != device.user || row->recipients[i].gone) continue;
       pointers.push_back(row->recipients[i].pointer);
       indices.push_back(i);
     }
@@ -82,8 +84,11 @@ class MemoryUserWriter final : public UserWriter {
     return true;
   }
 
+  Cleaner* cleaner() override { return cleaner_.get(); }
+
  private:
   MemoryDisk::Data& data_;
+  std::unique_ptr<Cleaner> cleaner_;
 };
 
 }  // namespace

@@ -2,6 +2,7 @@
 #include "storage/postgres/postgres_store.hpp"
 
 #include "obs/log.hpp"
+#include "storage/postgres/cleaner.hpp"
 #include "storage/postgres/connector.hpp"
 #include "storage/postgres/instance.hpp"
 #include "storage/postgres/migrations.hpp"
@@ -66,6 +67,12 @@ class PostgresStores final : public Stores {
         Connector(options_.url, Access::read, timeouts_, counters_, {}));
   }
 
+  Result<std::unique_ptr<Cleaner>> open_cleaner() override {
+    const auto& url = options_.cleanup_url.empty() ? options_.url : options_.cleanup_url;
+    return std::make_unique<PostgresCleaner>(
+        Connector(url, Access::write, timeouts_, counters_, {}));
+  }
+
   std::string incarnation() const override { return incarnation_; }
   std::string name() const override { return "postgres"; }
 
@@ -109,6 +116,48 @@ Result<std::unique_ptr<Stores>> open_postgres(const PostgresOptions& options) {
   auto stores = std::make_unique<postgres::PostgresStores>(options);
   if (auto opened = stores->open(); !opened) return std::unexpected(opened.error());
   return stores;
+}
+
+namespace postgres {
+namespace {
+
+/// A cleaner that brings its own counters.
+class OwnCleaner final : public Cleaner {
+ public:
+  explicit OwnCleaner(const std::string& url)
+      : cleaner_(Connector(url, Access::write, {}, counters_, {})) {}
+  Result<Expired> expire_messages(Timestamp before, RowHandle after) override {
+    return cleaner_.expire_messages(before, after);
+  }
+  Result<std::uint64_t> forget_requests(Timestamp before) override {
+    return cleaner_.forget_requests(before);
+  }
+  Result<std::uint64_t> drop_welcomes(Timestamp before) override {
+    return cleaner_.drop_welcomes(before);
+  }
+  Result<std::uint64_t> drop_key_packages(Timestamp now) override {
+    return cleaner_.drop_key_packages(now);
+  }
+
+ private:
+  Counters counters_;
+  PostgresCleaner cleaner_;
+};
+
+}  // namespace
+}  // namespace postgres
+
+Result<std::unique_ptr<Cleaner>> open_postgres_cleaner(const std::string& url) {
+  postgres::Counters counters;
+  auto connection = postgres::Connection::open(url, postgres::Access::read, {}, counters);
+  if (!connection) return std::unexpected(connection.error());
+  auto version = postgres::schema_version(**connection);
+  if (!version) return std::unexpected(version.error());
+  if (*version != postgres::migrations().size()) {
+    return fail(Errc::storage_unavailable,
+                "the schema is not up to date: run catbird-mls-server migrate as the owner role");
+  }
+  return std::make_unique<postgres::OwnCleaner>(url);
 }
 
 Result<void> migrate_postgres(const std::string& url, const Roles& roles) {

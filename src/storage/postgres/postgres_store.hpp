@@ -23,6 +23,8 @@ struct PostgresOptions {
   /// Of the secret that keys sender tags: the first one stays with the database, and a server with
   /// another secret is refused, since its tags would not match. Empty: not looked at.
   std::string secret_fingerprint{};
+  /// Of the role that does the retention; empty: `url`.
+  std::string cleanup_url{};
   std::chrono::milliseconds statement_timeout{5'000};
   std::chrono::milliseconds lock_timeout{1'000};
   std::chrono::milliseconds idle_in_transaction_timeout{2'000};
@@ -37,6 +39,8 @@ struct Roles {
   std::string app;
   std::string cleanup;
 };
+/// For a retention run apart from any server, as the cleanup role. The schema must be up to date.
+Result<std::unique_ptr<Cleaner>> open_postgres_cleaner(const std::string& url);
 Result<void> migrate_postgres(const std::string& url, const Roles& roles);
 
 }  // namespace catbird::storage

@@ -4,6 +4,7 @@
 #include "storage/postgres/connector.hpp"
 #include "storage/postgres/convo_row.hpp"
 #include "storage/reader.hpp"
+#include "storage/rules.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -28,7 +29,7 @@ class PostgresReader final : public Reader {
   Result<Keys> load_keys(const core::ConvoId& convo, std::size_t max) override;
   Result<std::optional<core::KnownKey>> find_key(const core::ConvoId& convo,
                                                  const std::string& key) override;
-  Result<std::vector<Row>> page(const PageQuery& query) override;
+  Result<Page> page(const PageQuery& query) override;
   Result<std::vector<Row>> commits(const CommitQuery& query) override;
   Result<std::vector<Row>> log(const LogQuery& query) override;
   Result<std::uint64_t> last_position() override;
@@ -52,6 +53,11 @@ class PostgresReader final : public Reader {
   /// The first statement of a read of several round trips.
   const char* opening() const;
   Connection& db() { return *db_; }
+  Result<Page> page_from_expired(const PageQuery& query, PageBudget& budget);
+  Result<void> add_page(const PageQuery& query, const Rows& found, PageBudget& budget,
+                        std::vector<Row>& out);
+  Result<bool> add_commits(const core::ConvoId& convo, const Rows& found, PageBudget& budget,
+                           std::vector<Row>& out);
   Result<std::vector<ConvoView>> views_of(const std::vector<ConvoRow>& convos,
                                           const ConvoQuery& query);
   Result<ConvoView> view_of(const ConvoRow& row, const std::vector<MemberRow>& members,
@@ -63,6 +69,20 @@ class PostgresReader final : public Reader {
   std::optional<Connector> connector_;
   Connection* writer_ = nullptr;
   Connection* db_ = nullptr;
+};
+
+/// Several reads of one state: begun with PostgresReader::opening(), ended here. Inside the lane's
+/// transaction there is nothing to begin, and nothing to end.
+class ListScope {
+ public:
+  ListScope(Connection& connection, bool own) : db_(connection), own_(own) {}
+  ~ListScope();
+  ListScope(const ListScope&) = delete;
+  ListScope& operator=(const ListScope&) = delete;
+
+ private:
+  Connection& db_;
+  bool own_;
 };
 
 }  // namespace catbird::storage::postgres

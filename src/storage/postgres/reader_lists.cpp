@@ -67,23 +67,11 @@ Call with_ids(const char* sql, const std::vector<ConvoRow>& convos) {
 
 }  // namespace
 
-/// Several reads of one state: begun with opening(), ended here. Inside the lane's transaction
-/// there is nothing to begin, and nothing to end.
-class ListScope {
- public:
-  ListScope(Connection& connection, bool own) : db_(connection), own_(own) {}
-  ~ListScope() {
-    if (own_ && !db_.lost() && db_.in_transaction()) {
-      [[maybe_unused]] const auto ended = db_.query(commit);
-    }
+ListScope::~ListScope() {
+  if (own_ && !db_.lost() && db_.in_transaction()) {
+    [[maybe_unused]] const auto ended = db_.query(commit);
   }
-  ListScope(const ListScope&) = delete;
-  ListScope& operator=(const ListScope&) = delete;
-
- private:
-  Connection& db_;
-  bool own_;
-};
+}
 
 const char* PostgresReader::opening() const { return writer_ != nullptr ? "SELECT" : "BEGIN"; }
 
@@ -153,7 +141,9 @@ Result<std::vector<ConvoView>> PostgresReader::views_of(const std::vector<ConvoR
     const auto& of = members[convo.id];
     const auto me = std::ranges::find(of, query.user, &MemberRow::user);
     if (me == of.end() || me->left) return std::unexpected(db().corrupt("member"));
-    read.push_back(std::max(me->read_seq, me->join_seq));
+    // What has expired can no longer be read.
+    const core::Seq expired(convo.first_seq.value - 1);
+    read.push_back(std::max({me->read_seq, me->join_seq, expired}));
     views.push_back(std::move(*view));
   }
   if (auto done = add_unread(convos, read, query, views); !done) {

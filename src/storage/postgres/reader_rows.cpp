@@ -28,6 +28,9 @@ constexpr const char* select_commits =
     " AND base_epoch >= $2::bigint AND base_epoch <= $3::bigint AND base_epoch IS NOT NULL"
     " AND seq > $4::bigint AND seq <= $5::bigint ORDER BY base_epoch LIMIT $6::bigint) r) p"
     " WHERE n = 1 OR total <= $7::bigint ORDER BY base_epoch";
+constexpr const char* count_commits =
+    "SELECT count(*) FROM message WHERE convo = (SELECT id FROM conversation WHERE"
+    " convo_id = $1::text) AND base_epoch IS NOT NULL AND seq > $2::bigint AND seq <= $3::bigint";
 constexpr const char* select_log =
     "SELECT convo, seq, epoch, kind, msg_id, base_epoch, sender_tag, committer, at, body_sum,"
     " checksum, position, body, convo_id FROM (SELECT r.*,"
@@ -57,6 +60,20 @@ std::int64_t bytes_bound(std::size_t bytes_max) {
 
 Value rows_bound(std::size_t rows_max) {
   return rows_max == 0 ? Value(std::nullopt) : Value(clamped(rows_max));
+}
+
+Call page_call(const PageQuery& query) {
+  return {select_page,
+          {query.convo, clamped(query.after.value), clamped(query.until.value),
+           rows_bound(query.rows_max), bytes_bound(query.bytes_max)}};
+}
+
+// A commit's base is the epoch before the one it leads to.
+Call commits_call(const CommitQuery& query) {
+  return {select_commits,
+          {query.convo, clamped(query.from.value) - 1, clamped(query.to.value) - 1,
+           clamped(query.after.value), clamped(query.until.value), commits_max,
+           bytes_bound(query.bytes_max)}};
 }
 
 Result<Row> row_of(Connection& db, const Rows& rows, int at, const core::ConvoId& convo) {
@@ -89,48 +106,93 @@ Result<Row> row_of(Connection& db, const Rows& rows, int at, const core::ConvoId
 
 }  // namespace
 
-Result<std::vector<Row>> PostgresReader::page(const PageQuery& query) {
-  auto rows = read({{select_convo, {query.convo}},
-                    {select_page,
-                     {query.convo, clamped(query.after.value), clamped(query.until.value),
-                      rows_bound(query.rows_max), bytes_bound(query.bytes_max)}}});
+Result<Page> PostgresReader::page(const PageQuery& query) {
+  auto rows = read({{select_convo, {query.convo}}, page_call(query)});
   if (!rows) return std::unexpected(rows.error());
-  std::vector<Row> out;
-  if ((*rows)[0].empty()) return out;
+  Page page;
+  if ((*rows)[0].empty()) return page;
   auto convo = convo_of(db(), (*rows)[0], 0);
   if (!convo) return std::unexpected(convo.error());
-  const auto until = std::min(query.until, convo->last_seq);
-  if (query.after >= until) return out;
+  page.first_seq = convo->first_seq;
+  PageQuery asked = query;
+  asked.until = std::min(query.until, convo->last_seq);
+  if (asked.after >= asked.until) return page;
   PageBudget budget(query.rows_max, query.bytes_max);
-  const auto& found = (*rows)[1];
+  if (asked.after.value + 1 < page.first_seq.value) return page_from_expired(asked, budget);
+  auto done = add_page(asked, (*rows)[1], budget, page.rows);
+  if (!done) return std::unexpected(done.error());
+  return page;
+}
+
+/// A page that begins where bodies have expired, of which the commits are left. Rare, and in two
+/// round trips: first_seq is read again, in the state that the rows are read in.
+Result<Page> PostgresReader::page_from_expired(const PageQuery& query, PageBudget& budget) {
+  auto begun = read({{opening(), {}}, {select_convo, {query.convo}}});
+  if (!begun) return std::unexpected(begun.error());
+  const ListScope scope(db(), writer_ == nullptr);
+  auto convo = convo_of(db(), (*begun)[1], 0);
+  if (!convo) return std::unexpected(convo.error());
+  Page page;
+  page.first_seq = convo->first_seq;
+  const core::Seq expired(page.first_seq.value - 1);
+  auto rest = query;
+  rest.after = std::max(query.after, expired);
+  const CommitQuery kept{.convo = query.convo,
+                         .from = core::Epoch(1),
+                         .to = core::Epoch(INT64_MAX),
+                         .after = query.after,
+                         .until = std::min(query.until, expired),
+                         .bytes_max = query.bytes_max};
+  const Call calls[] = {
+      commits_call(kept), page_call(rest), {count_commits, {kept.convo, kept.after, kept.until}}};
+  auto rows = db().query_all(calls);
+  if (!rows) return std::unexpected(rows.error());
+  auto more = add_commits(query.convo, (*rows)[0], budget, page.rows);
+  if (!more) return std::unexpected(more.error());
+  // The database stopped at the bounds as well.
+  const bool all = *more && (*rows)[2].integer(0, 0) == (*rows)[0].size();
+  if (!all || rest.after >= rest.until) return page;
+  auto done = add_page(rest, (*rows)[1], budget, page.rows);
+  if (!done) return std::unexpected(done.error());
+  return page;
+}
+
+/// `found` begins with the row behind `query.after`, which exists.
+Result<void> PostgresReader::add_page(const PageQuery& query, const Rows& found, PageBudget& budget,
+                                      std::vector<Row>& out) {
   auto expected = query.after.value + 1;
   for (int i = 0; i < found.size(); ++i, ++expected) {
     // History has no gaps (O3): a row that an index no longer finds is damage, not an end.
     if (found.number(i, 1) != expected) return std::unexpected(db().corrupt("message"));
-    if (!budget.take(found.blob(i, body_column).size())) return out;
+    if (!budget.take(found.blob(i, body_column).size())) return {};
     auto row = row_of(db(), found, i, query.convo);
     if (!row) return std::unexpected(row.error());
     out.push_back(std::move(*row));
   }
-  if (out.empty()) return std::unexpected(db().corrupt("message"));
-  return out;
+  if (found.empty()) return std::unexpected(db().corrupt("message"));
+  return {};
 }
 
-Result<std::vector<Row>> PostgresReader::commits(const CommitQuery& query) {
-  // A commit's base is the epoch before the one it leads to.
-  auto found = read_one(select_commits,
-                        {query.convo, clamped(query.from.value) - 1, clamped(query.to.value) - 1,
-                         clamped(query.after.value), clamped(query.until.value), commits_max,
-                         bytes_bound(query.bytes_max)});
-  if (!found) return std::unexpected(found.error());
-  std::vector<Row> out;
-  PageBudget budget(0, query.bytes_max);
-  for (int i = 0; i < found->size(); ++i) {
-    if (!budget.take(found->blob(i, body_column).size())) break;
-    auto row = row_of(db(), *found, i, query.convo);
+/// True if all of them found room.
+Result<bool> PostgresReader::add_commits(const core::ConvoId& convo, const Rows& found,
+                                         PageBudget& budget, std::vector<Row>& out) {
+  for (int i = 0; i < found.size(); ++i) {
+    if (!budget.take(found.blob(i, body_column).size())) return false;
+    auto row = row_of(db(), found, i, convo);
     if (!row) return std::unexpected(row.error());
     out.push_back(std::move(*row));
   }
+  return true;
+}
+
+Result<std::vector<Row>> PostgresReader::commits(const CommitQuery& query) {
+  auto call = commits_call(query);
+  auto found = read_one(call.sql, std::move(call.params));
+  if (!found) return std::unexpected(found.error());
+  std::vector<Row> out;
+  PageBudget budget(0, query.bytes_max);
+  auto all = add_commits(query.convo, *found, budget, out);
+  if (!all) return std::unexpected(all.error());
   return out;
 }
 

@@ -78,11 +78,8 @@ constexpr std::string_view cleanup_grants[] = {
     "SELECT ON ALL TABLES IN SCHEMA catbird",
     "UPDATE (body_sum, checksum, body) ON catbird.message",
     "UPDATE (first_seq, checksum) ON catbird.conversation",
-    "UPDATE (body_sum, checksum, body) ON catbird.welcome",
     "DELETE ON catbird.idempotency, catbird.welcome, catbird.welcome_recipient",
     "DELETE ON catbird.key_package",
-    "UPDATE (state, reserved_by, reserved_until, consumed_at) ON catbird.key_package",
-    "UPDATE (body_sum, checksum, body) ON catbird.key_package",
 };
 
 Result<void> grant(Connection& connection, std::span<const std::string_view> grants,

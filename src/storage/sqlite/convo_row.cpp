@@ -120,6 +120,8 @@ Result<std::optional<ConvoRow>> find_convo(Database& database, RowHandle id) {
   return one_convo(query);
 }
 
+std::int64_t convo_sum(const ConvoRow& row) { return sum_row("conversation", values_of(row)); }
+
 Result<void> insert_convo(Database& database, const ConvoRow& row) {
   const auto columns = values_of(row);
   std::vector<Value> values(columns.begin(), columns.end());
@@ -128,7 +130,7 @@ Result<void> insert_convo(Database& database, const ConvoRow& row) {
 }
 
 Result<bool> update_convo(Database& database, const ConvoRow& row, const WriteSet& expected) {
-  const auto sum = sum_row("conversation", values_of(row));
+  const auto sum = convo_sum(row);
   auto done = database.run(
       update_row, {row.epoch, row.last_seq.value + 1, row.version, row.fence, row.group_info_epoch,
                    row.last_message_at, row.members, sum, row.id, expected.convo, expected.seen,

@@ -18,6 +18,7 @@ namespace catbird::storage::sqlite {
 /// Nothing if there is no such conversation.
 Result<std::optional<ConvoRow>> find_convo(Database& database, const core::ConvoId& convo);
 Result<std::optional<ConvoRow>> find_convo(Database& database, RowHandle id);
+std::int64_t convo_sum(const ConvoRow& row);
 /// A UNIQUE violation (id or group taken) is conflict.
 Result<void> insert_convo(Database& database, const ConvoRow& row);
 /// The write statement: advances the row only if it still is what the set expects. False if not.

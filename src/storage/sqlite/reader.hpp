@@ -2,6 +2,7 @@
 #pragma once
 
 #include "storage/reader.hpp"
+#include "storage/rules.hpp"
 #include "storage/sqlite/convo_row.hpp"
 #include "storage/sqlite/database.hpp"
 
@@ -26,7 +27,7 @@ class SqliteReader final : public Reader {
   Result<Keys> load_keys(const core::ConvoId& convo, std::size_t max) override;
   Result<std::optional<core::KnownKey>> find_key(const core::ConvoId& convo,
                                                  const std::string& key) override;
-  Result<std::vector<Row>> page(const PageQuery& query) override;
+  Result<Page> page(const PageQuery& query) override;
   Result<std::vector<Row>> commits(const CommitQuery& query) override;
   Result<std::vector<Row>> log(const LogQuery& query) override;
   Result<std::uint64_t> last_position() override;
@@ -47,6 +48,8 @@ class SqliteReader final : public Reader {
   Result<ConvoView> view(RowHandle id, const ConvoQuery& query);
   Result<std::uint64_t> unread(const ConvoRow& convo, const MemberRow& me,
                                const core::SenderTag& mine);
+  Result<bool> add_commits(const CommitQuery& query, RowHandle convo, PageBudget& budget,
+                           std::vector<Row>& rows);
   /// A row of the log still without its bytes.
   struct Place {
     std::uint64_t position = 0;

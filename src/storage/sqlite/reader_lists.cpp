@@ -119,7 +119,9 @@ Result<ConvoView> SqliteReader::view(RowHandle id, const ConvoQuery& query) {
 
 Result<std::uint64_t> SqliteReader::unread(const ConvoRow& convo, const MemberRow& me,
                                            const core::SenderTag& mine) {
-  const auto after = std::max(me.read_seq, me.join_seq);
+  // What has expired can no longer be read.
+  const core::Seq expired(convo.first_seq.value - 1);
+  const auto after = std::max({me.read_seq, me.join_seq, expired});
   if (after >= convo.last_seq) return 0;
   Query query = db_->query(count_unread, {convo.id, after, mine});
   auto row = query.next();

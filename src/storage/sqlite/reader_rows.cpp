@@ -44,26 +44,40 @@ Row row_of(const Query& query, const core::ConvoId& convo) {
 
 }  // namespace
 
-Result<std::vector<Row>> SqliteReader::page(const PageQuery& query) {
+Result<Page> SqliteReader::page(const PageQuery& query) {
   const ReadScope scope(*db_);
   if (!scope.begun()) return std::unexpected(scope.begun().error());
   auto convo = find_convo(*db_, query.convo);
   if (!convo) return std::unexpected(convo.error());
-  std::vector<Row> rows;
-  if (!*convo) return rows;
+  Page page;
+  if (!*convo) return page;
+  page.first_seq = (*convo)->first_seq;
   const auto until = std::min(query.until, (*convo)->last_seq);
-  if (query.after >= until) return rows;
+  if (query.after >= until) return page;
   PageBudget budget(query.rows_max, query.bytes_max);
-  Query found = db_->query(select_page, {(*convo)->id, clamped(query.after.value), until});
-  for (auto expected = query.after.value + 1; expected <= until.value; ++expected) {
+  auto after = query.after;
+  if (after.value + 1 < page.first_seq.value) {
+    const core::Seq expired(page.first_seq.value - 1);
+    auto more = add_commits({.convo = query.convo,
+                             .from = core::Epoch(1),
+                             .to = core::Epoch(INT64_MAX),
+                             .after = after,
+                             .until = std::min(until, expired)},
+                            (*convo)->id, budget, page.rows);
+    if (!more) return std::unexpected(more.error());
+    if (!*more) return page;
+    after = expired;
+  }
+  Query found = db_->query(select_page, {(*convo)->id, after, until});
+  for (auto expected = after.value + 1; expected <= until.value; ++expected) {
     auto row = found.next_of("message");
     if (!row) return std::unexpected(row.error());
     // History has no gaps (O3): a row that an index no longer finds is damage, not an end.
     if (!*row || found.number(2) != expected) return std::unexpected(db_->corrupt("message"));
     if (!budget.take(found.blob(body_column).size())) break;
-    rows.push_back(row_of(found, query.convo));
+    page.rows.push_back(row_of(found, query.convo));
   }
-  return rows;
+  return page;
 }
 
 Result<std::vector<Row>> SqliteReader::commits(const CommitQuery& query) {
@@ -74,14 +88,24 @@ Result<std::vector<Row>> SqliteReader::commits(const CommitQuery& query) {
   std::vector<Row> rows;
   if (!*convo) return rows;
   PageBudget budget(0, query.bytes_max);
+  if (auto done = add_commits(query, (*convo)->id, budget, rows); !done) {
+    return std::unexpected(done.error());
+  }
+  return rows;
+}
+
+/// True if all of them found room.
+Result<bool> SqliteReader::add_commits(const CommitQuery& query, RowHandle convo,
+                                       PageBudget& budget, std::vector<Row>& rows) {
   // A commit's base is the epoch before the one it leads to.
-  Query found = db_->query(
-      select_commits, {(*convo)->id, clamped(query.from.value) - 1, clamped(query.to.value) - 1,
-                       clamped(query.after.value), clamped(query.until.value)});
+  Query found =
+      db_->query(select_commits, {convo, clamped(query.from.value) - 1, clamped(query.to.value) - 1,
+                                  clamped(query.after.value), clamped(query.until.value)});
   while (true) {
     auto row = found.next_of("message");
     if (!row) return std::unexpected(row.error());
-    if (!*row || !budget.take(found.blob(body_column).size())) return rows;
+    if (!*row) return true;
+    if (!budget.take(found.blob(body_column).size())) return false;
     rows.push_back(row_of(found, query.convo));
   }
 }

@@ -39,14 +39,14 @@ Result<Input> parse(const Query& query) {
   return input;
 }
 
-Result<std::vector<storage::Row>> read_page(storage::Reader& reader, const Input& input,
-                                            const core::Access& seen) {
+Result<storage::Page> read_page(storage::Reader& reader, const Input& input,
+                                const core::Access& seen) {
   auto after = seen.after;
   if (input.since_seq) after = std::max(after, *input.since_seq);
   if (!input.since_seq && input.since_message) {
     auto seq = reader.seq_of(input.convo, *input.since_message);
     if (!seq) return std::unexpected(seq.error());
-    if (!*seq) return std::vector<storage::Row>{};
+    if (!*seq) return storage::Page{};
     after = std::max(after, **seq);
   }
   return reader.page({.convo = input.convo,
@@ -69,17 +69,18 @@ Task<http::Response> handle_get_messages(Call call) {
   auto asking = access(call.services, input->convo, call.caller.user);
   auto seen = co_await asking;
   if (!seen) co_return error_response(seen.error());
-  auto reading = read<std::vector<storage::Row>>(
-      call.services, [asked = *input, window = *seen](storage::Reader& reader) {
+  auto reading =
+      read<storage::Page>(call.services, [asked = *input, window = *seen](storage::Reader& reader) {
         return read_page(reader, asked, window);
       });
-  auto rows = co_await reading;
-  if (!rows) co_return error_response(rows.error());
+  auto page = co_await reading;
+  if (!page) co_return error_response(page.error());
+  const auto& rows = page->rows;
 
-  if (seen->active && !rows->empty() && rows->back().seq > seen->read_seq) {
+  if (seen->active && !rows.empty() && rows.back().seq > seen->read_seq) {
     core::Command mark;
     mark.caller = call.caller;
-    mark.what = core::MarkRead{rows->back().seq};
+    mark.what = core::MarkRead{rows.back().seq};
     auto marking = ask(call.services, input->convo, std::move(mark));
     auto marked = co_await marking;
     // Removed in between, or no room for the mark: what was read stays an answer.
@@ -90,9 +91,11 @@ Task<http::Response> handle_get_messages(Call call) {
 
   JsonWriter json;
   json.open().key("messages").open_list();
-  for (const auto& row : *rows) write_message_view(json, row);
+  for (const auto& row : rows) write_message_view(json, row);
   json.close_list();
-  if (!rows->empty()) json.key("lastSeq").number(rows->back().seq.value);
+  if (!rows.empty()) json.key("lastSeq").number(rows.back().seq.value);
+  // What retention took is named, never a silent hole (O3).
+  if (page->first_seq.value > 1) json.key("firstSeq").number(page->first_seq.value);
   json.close();
   co_return json_response(std::move(json));
 }

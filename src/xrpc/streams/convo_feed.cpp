@@ -215,7 +215,12 @@ void ConvoFeed::learn_locked(const Look& found, std::string& out) {
     position_ = row.position;
     const auto end = found.ended.find(row.convo.value);
     const bool past_end = end != found.ended.end() && row.seq > end->second;
-    if (!past_end && row_is_visible(row.convo, row.seq)) out += event_text(row);
+    if (past_end || !row_is_visible(row.convo, row.seq)) continue;
+    if (!row.expired()) {
+      out += event_text(row);
+    } else if (!std::exchange(told_expired_, true)) {
+      out += info_text("messages-expired");  // once: getMessages names each conversation's firstSeq
+    }
   }
   // A second look must confirm what changed: it sees all rows up to an end that the first one saw,
   // and those of a joined conversation that came before the hub knew.

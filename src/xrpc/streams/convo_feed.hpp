@@ -87,8 +87,9 @@ class ConvoFeed final : public http::BodySource, public std::enable_shared_from_
   std::optional<StreamCursor> cursor_;
   std::uint64_t position_ = 0;  // of the last row sent or passed over
   Mode mode_ = Mode::starting;
-  Answer waiting_;            // the connection, if it can take a chunk
-  bool caught_up_ = false;    // has been live once: what it misses from here on is its own doing
+  Answer waiting_;          // the connection, if it can take a chunk
+  bool caught_up_ = false;  // has been live once: what it misses from here on is its own doing
+  bool told_expired_ = false;
   bool reading_ = false;      // a look at the store is under way
   std::uint64_t round_ = 0;   // of waiting_, so that a timer knows whether it is still the same
   bool timer_armed_ = false;  // at most one, however much happens

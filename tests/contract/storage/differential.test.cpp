@@ -4,6 +4,7 @@
 #include "contract/storage/describe.hpp"
 #include "contract/storage/fixture.hpp"
 #include "core/limits.hpp"
+#include "support/rows.hpp"
 
 #include <map>
 #include <random>
@@ -55,7 +56,7 @@ class Life {
     same("load", [&](Reader& r) { return describe(r.load(script.id)->state); });
     same("keys", [&](Reader& r) { return describe(*r.load_keys(script.id, rows_max)); });
     same("page", [&](Reader& r) {
-      return describe(*r.page({script.id, from, until, rows_max, bytes_max}));
+      return describe(*test::rows_of(r.page({script.id, from, until, rows_max, bytes_max})));
     });
     same("commits", [&](Reader& r) {
       return describe(*r.commits({script.id, core::Epoch(pick_fixed(from.value)), core::Epoch(99),

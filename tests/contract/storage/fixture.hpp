@@ -3,6 +3,7 @@
 
 #include "core/conversation.hpp"
 #include "storage/stores.hpp"
+#include "support/rows.hpp"
 #include "support/temp_dir.hpp"
 
 #include <gtest/gtest.h>
@@ -107,11 +108,11 @@ class StorageContract : public testing::TestWithParam<BackendCase> {
     return out;
   }
   std::vector<Row> rows(const Script& script) {
-    return *reader().page({.convo = script.id,
-                           .after = core::Seq(0),
-                           .until = core::Seq(UINT64_MAX),
-                           .rows_max = 1000,
-                           .bytes_max = 0});
+    return *test::rows_of(reader().page({.convo = script.id,
+                                         .after = core::Seq(0),
+                                         .until = core::Seq(UINT64_MAX),
+                                         .rows_max = 1000,
+                                         .bytes_max = 0}));
   }
   std::vector<std::string> ids(const std::vector<Row>& rows);
 

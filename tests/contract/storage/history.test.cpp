@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Pages, commits, the log across conversations, and the keys of a conversation.
 #include "contract/storage/fixture.hpp"
+#include "support/rows.hpp"
 
 #include <gmock/gmock.h>
 
@@ -26,7 +27,9 @@ class History : public StorageContract {
   PageQuery window(const Script& convo, std::uint64_t from, std::uint64_t until) {
     return {convo.id, core::Seq(from), core::Seq(until), 50, 0};
   }
-  std::vector<std::string> page(const PageQuery& query) { return ids(*reader().page(query)); }
+  std::vector<std::string> page(const PageQuery& query) {
+    return ids(*test::rows_of(reader().page(query)));
+  }
   std::vector<std::string> commits(CommitQuery query) { return ids(*reader().commits(query)); }
 };
 INSTANTIATE_TEST_SUITE_P(Backend, History, testing::ValuesIn(all_backends()), case_name);
@@ -103,7 +106,7 @@ TEST_P(History, pages_from_any_cursor_join_without_gap_or_overlap) {
     std::vector<std::string> joined;
     core::Seq cursor(0);
     while (true) {
-      const auto next = *reader().page({convo.id, cursor, core::Seq(7), size, 0});
+      const auto next = *test::rows_of(reader().page({convo.id, cursor, core::Seq(7), size, 0}));
       if (next.empty()) break;
       for (const auto& row : next) joined.push_back(row.id.value);
       cursor = next.back().seq;

@@ -2,6 +2,7 @@
 // The faults and crashes of the store in memory, which the simulator relies on.
 #include "contract/storage/fixture.hpp"
 #include "storage/memory/memory_store.hpp"
+#include "support/rows.hpp"
 
 #include <gmock/gmock.h>
 
@@ -23,7 +24,8 @@ class Memory : public testing::Test {
   std::vector<std::string> stored() {
     auto reader = *stores_->open_reader();
     std::vector<std::string> ids;
-    for (const auto& row : *reader->page({convo_.id, core::Seq(0), core::Seq(99), 99, 0})) {
+    for (const auto& row :
+         *test::rows_of(reader->page({convo_.id, core::Seq(0), core::Seq(99), 99, 0}))) {
       ids.push_back(row.id.value);
     }
     return ids;

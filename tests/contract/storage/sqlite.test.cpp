@@ -6,6 +6,7 @@
 #include "storage/sqlite/migrations.hpp"
 #include "storage/sqlite/schema.hpp"
 #include "storage/sqlite/sqlite_store.hpp"
+#include "support/rows.hpp"
 
 #include <gmock/gmock.h>
 
@@ -209,7 +210,7 @@ TEST_F(Sqlite, a_flipped_bit_in_any_table_is_noticed_and_never_served) {
   };
   const PageQuery page{core::ConvoId("convo-identifier"), core::Seq(0), core::Seq(9), 9, 0};
 
-  use("message body", [&](Reader& r, auto&) { return r.page(page); });
+  use("message body", [&](Reader& r, auto&) { return test::rows_of(r.page(page)); });
   use("a name", [](Reader& r, auto& id) { return r.load(id); });
   use("welcome body", [&](Reader& r, auto& id) { return r.welcome(id, phone, start); });
   use("info body", [](Reader& r, auto& id) { return r.group_info(id); });
@@ -228,7 +229,7 @@ TEST_F(Sqlite, damage_is_told_in_the_log_by_table_and_not_once_per_read) {
   testing::internal::CaptureStdout();
 
   for (int i = 0; i < 6; ++i) {
-    EXPECT_FALSE(connection->page({convo.id, core::Seq(0), core::Seq(9), 9, 0}));
+    EXPECT_FALSE(test::rows_of(connection->page({convo.id, core::Seq(0), core::Seq(9), 9, 0})));
   }
 
   const auto log = testing::internal::GetCapturedStdout();
@@ -296,7 +297,7 @@ TEST_F(Sqlite, a_row_that_its_index_lost_is_damage_and_not_a_shorter_page) {
   tamper("DELETE FROM message WHERE seq=2; DELETE FROM member WHERE user='did:plc:bob'");
   open();
 
-  const auto page = reader()->page({convo.id, core::Seq(0), core::Seq(9), 9, 0});
+  const auto page = test::rows_of(reader()->page({convo.id, core::Seq(0), core::Seq(9), 9, 0}));
 
   EXPECT_EQ(page.error().code, Errc::storage_corrupt);
   EXPECT_EQ(reader()->load(convo.id).error().code, Errc::storage_corrupt);
@@ -383,7 +384,8 @@ TEST_F(Sqlite, a_database_whose_process_died_comes_back_from_its_wal) {
   auto opened = open_sqlite({.path = copy, .on_fatal = {}});
 
   ASSERT_TRUE(opened) << opened.error().detail;
-  auto found = (*(*opened)->open_reader())->page({convo.id, core::Seq(0), core::Seq(9), 9, 0});
+  auto found = test::rows_of(
+      (*(*opened)->open_reader())->page({convo.id, core::Seq(0), core::Seq(9), 9, 0}));
   EXPECT_EQ(found->size(), 1U);
 }
 

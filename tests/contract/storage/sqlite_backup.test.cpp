@@ -3,6 +3,7 @@
 #include "contract/storage/fixture.hpp"
 #include "storage/sqlite/database.hpp"
 #include "storage/sqlite/sqlite_store.hpp"
+#include "support/rows.hpp"
 
 #include <gmock/gmock.h>
 
@@ -29,7 +30,9 @@ class Backup : public testing::Test {
     convo_.follow(set);
   }
   std::size_t rows(Stores& stores) {
-    return (*stores.open_reader())->page({convo_.id, core::Seq(0), core::Seq(99), 99, 0})->size();
+    return test::rows_of(
+               (*stores.open_reader())->page({convo_.id, core::Seq(0), core::Seq(99), 99, 0}))
+        ->size();
   }
 
   TempDir dir_;

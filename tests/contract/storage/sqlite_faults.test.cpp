@@ -4,6 +4,7 @@
 #include "contract/storage/faulty_vfs.hpp"
 #include "contract/storage/fixture.hpp"
 #include "storage/sqlite/sqlite_store.hpp"
+#include "support/rows.hpp"
 
 #include <gmock/gmock.h>
 
@@ -37,7 +38,8 @@ class SqliteFaults : public testing::Test {
   std::vector<std::string> stored(const Script& script) {
     std::vector<std::string> ids;
     auto reader = *stores_->open_reader();
-    for (const auto& row : *reader->page({script.id, core::Seq(0), core::Seq(99), 99, 0})) {
+    for (const auto& row :
+         *test::rows_of(reader->page({script.id, core::Seq(0), core::Seq(99), 99, 0}))) {
       ids.push_back(row.id.value);
     }
     return ids;

@@ -4,6 +4,7 @@
 // unnoticed.
 #include "contract/storage/fixture.hpp"
 #include "storage/sqlite/sqlite_store.hpp"
+#include "support/rows.hpp"
 
 #include <gmock/gmock.h>
 
@@ -53,7 +54,8 @@ class SqliteLog : public testing::Test {
     EXPECT_EQ(std::filesystem::file_size(dir_.file("copy.db-wal")), 0U) << "emptied at start";
     auto reader = *(*opened)->open_reader();
     return static_cast<int>(
-        reader->page({core::ConvoId("c1"), core::Seq(0), core::Seq(99), 99, 0})->size());
+        test::rows_of(reader->page({core::ConvoId("c1"), core::Seq(0), core::Seq(99), 99, 0}))
+            ->size());
   }
 
   TempDir dir_;
