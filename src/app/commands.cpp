@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "app/commands.hpp"
 
+#include "app/import.hpp"
+#include "app/open_store.hpp"
 #include "app/retention.hpp"
 #include "app/secret.hpp"
 #include "auth/service_auth.hpp"
@@ -127,6 +129,46 @@ Result<void> migrate(const Config& config, const storage::Roles& roles) {
   }
   if (auto done = storage::migrate_postgres(config.postgres_url, roles); !done) return done;
   std::printf("the schema is up to date\n");
+  return {};
+}
+
+Result<void> import_predecessor(const Config& config, const std::string& from) {
+  auto old = storage::Predecessor::open(from);
+  if (!old) return std::unexpected(old.error());
+  auto alone = config;
+  alone.database_exclusive = true;  // refused while a server uses the database
+  auto opened = open_store(alone, {});
+  if (!opened) return std::unexpected(opened.error());
+  std::uint64_t remarks = 0;
+  Import import(
+      {.from = **old,
+       .to = *opened->stores,
+       .tag = [&](const auto& convo, const auto& user) { return opened->tags->of(convo, user); },
+       .now = now,
+       .remark =
+           [&](const std::string& line) {
+             ++remarks;
+             std::printf("! %s\n", line.c_str());
+           }});
+  auto counts = import.run();
+  if (!counts) {
+    return fail(counts.error().code,
+                "the import stopped; run it again to go on: " + counts.error().detail);
+  }
+  auto say = [](const char* what, std::uint64_t number) {
+    std::printf("%10llu %s\n", static_cast<unsigned long long>(number), what);
+  };
+  say("conversations", counts->convos);
+  say("conversations already here from an earlier run", counts->already_there);
+  say("members", counts->members);
+  say("messages and commits", counts->messages);
+  say("Welcomes not yet read", counts->welcomes);
+  say("key packages", counts->key_packages);
+  say("used key packages, remembered", counts->used_packages);
+  say("messages with a new number", counts->renumbered);
+  say("conversations with new numbers", counts->convos_renumbered);
+  say("conversations and key packages not carried", counts->refused);
+  say("remarks above (!)", remarks);
   return {};
 }
 

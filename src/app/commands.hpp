@@ -30,6 +30,10 @@ Result<void> restore(const Config& config, const std::string& path, bool replace
 /// other roles what they need.
 Result<void> migrate(const Config& config, const storage::Roles& roles);
 
+/// Copies what the predecessor's database at `from` holds into the configured one, and prints what
+/// could not be carried. Goes on where an earlier call was cut off.
+Result<void> import_predecessor(const Config& config, const std::string& from);
+
 /// One pass of the retention job on PostgreSQL, for a timer under the cleanup role.
 Result<void> cleanup(const Config& config);
 

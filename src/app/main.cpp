@@ -48,6 +48,7 @@ struct Arguments {
   std::string path;
   bool replace = false;
   storage::Roles roles;
+  std::string from;
 };
 
 void describe(CLI::App& cli, Arguments& arguments) {
@@ -84,6 +85,10 @@ void describe(CLI::App& cli, Arguments& arguments) {
   migrate->add_option("--app", arguments.roles.app,
                       "Role of the servers, to be granted what they do");
   migrate->add_option("--cleanup", arguments.roles.cleanup, "Role of the retention jobs, likewise");
+  auto* import = cli.add_subcommand(
+      "import-predecessor", "Copy what the Rust server's database holds; stop both servers first");
+  import->add_option("--from", arguments.from, "postgresql://… of the predecessor's database")
+      ->required();
   cli.add_subcommand("cleanup", "Take away what has expired from PostgreSQL, once");
 }
 
@@ -117,6 +122,8 @@ int run(int argc, char** argv) {
     done = app::restore(*config, arguments.path, arguments.replace);
   } else if (cli.got_subcommand("migrate")) {
     done = app::migrate(*config, arguments.roles);
+  } else if (cli.got_subcommand("import-predecessor")) {
+    done = app::import_predecessor(*config, arguments.from);
   } else if (cli.got_subcommand("cleanup")) {
     done = app::cleanup(*config);
   } else {

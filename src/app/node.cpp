@@ -6,15 +6,13 @@
 #include "app/did_fetch.hpp"
 #include "app/foreign_rows.hpp"
 #include "app/io_executor.hpp"
+#include "app/open_store.hpp"
 #include "app/retention.hpp"
-#include "app/secret.hpp"
 #include "app/threads.hpp"
 #include "http/fetch.hpp"
 #include "http/server.hpp"
 #include "obs/catalogue.hpp"
 #include "obs/log.hpp"
-#include "storage/postgres/postgres_store.hpp"
-#include "storage/sqlite/sqlite_store.hpp"
 #include "xrpc/router.hpp"
 
 #include <boost/asio/executor_work_guard.hpp>
@@ -23,7 +21,6 @@
 
 #include <csignal>
 #include <cstdlib>
-#include <filesystem>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -71,7 +68,6 @@ class NodeImpl final : public Node {
   int run() override;
 
  private:
-  Result<void> open_store();
   Result<void> open_database();
   Result<void> open_auth();
   void build_engine(core::Fence fence);
@@ -116,7 +112,7 @@ Result<void> NodeImpl::open() {
   say("Authentication configuration loaded");
   obs::describe_families(*metrics_);
   say("Metrics initialized");
-  if (auto opened = open_store(); !opened) return opened;
+  if (auto opened = open_database(); !opened) return opened;
   say("Database initialized");
   const auto count =
       config_.workers != 0 ? config_.workers : std::max(1U, std::thread::hardware_concurrency());
@@ -136,36 +132,11 @@ Result<void> NodeImpl::open() {
   return listen();
 }
 
-Result<void> NodeImpl::open_store() {
-  if (!config_.postgres_url.empty()) return open_database();
-  std::error_code ignored;
-  const bool exists = std::filesystem::exists(config_.sqlite_path, ignored);
-  // The secret first: a start that is killed in between must not leave data without it.
-  auto secret = open_secret(config_.secret_path, exists);
-  if (!secret) return std::unexpected(secret.error());
-  tags_ = std::make_unique<xrpc::SenderTags>(std::move(*secret));
-  auto stores = storage::open_sqlite({.path = config_.sqlite_path, .on_fatal = die});
-  if (!stores) return std::unexpected(stores.error());
-  stores_ = std::move(*stores);
-  return {};
-}
-
 Result<void> NodeImpl::open_database() {
-  std::error_code ignored;  // the journal says why it cannot be opened
-  const auto folder = std::filesystem::path(config_.journal_path).parent_path();
-  if (!folder.empty()) std::filesystem::create_directories(folder, ignored);
-  auto secret = open_secret(config_.secret_path, false);
-  if (!secret) return std::unexpected(secret.error());
-  tags_ = std::make_unique<xrpc::SenderTags>(std::move(*secret));
-  auto stores = storage::open_postgres(
-      {.url = config_.postgres_url,
-       .lanes = config_.database_lanes,
-       .exclusive = config_.database_exclusive,
-       .secret_fingerprint =
-           to_hex(tags_->of(core::ConvoId("fingerprint"), core::Did("fingerprint"))),
-       .cleanup_url = config_.cleanup_url});
-  if (!stores) return std::unexpected(stores.error());
-  stores_ = std::move(*stores);
+  auto opened = open_store(config_, die);
+  if (!opened) return std::unexpected(opened.error());
+  stores_ = std::move(opened->stores);
+  tags_ = std::move(opened->tags);
   return {};
 }
 

@@ -46,6 +46,10 @@ class UserWriter {
   /// key_packages_per_device_max unconsumed ones of a device and suite: pool_full.
   virtual Result<PublishResult> publish(const core::Caller& owner, const NewKeyPackage& package,
                                         Timestamp now) = 0;
+  /// Remembers the names of a package that was used elsewhere before, without its bytes, so that
+  /// it is never stored (K3). For imports; `duplicate` if it is known.
+  virtual Result<PublishResult> note_consumed(const core::Caller& owner,
+                                              const NewKeyPackage& package, Timestamp at) = 0;
   /// At most one package per device and suite (RFC 9750 §5.1): the caller's live reservation if
   /// there is one (K2), else the oldest available unexpired one, which becomes reserved to the
   /// caller for reservation_ms; a last-resort one only when nothing else is left, never reserved.

@@ -29,17 +29,19 @@ class MemoryUserWriter final : public UserWriter {
     if (std::cmp_greater_equal(pool, core::key_packages_per_device_max)) {
       return PublishResult::pool_full;
     }
-    const auto id = static_cast<std::int64_t>(data_.packages.size()) + 1;
-    PackageRow row;
-    row.state.id = id;
-    row.state.device = owner.device;
-    row.state.last_resort = package.last_resort;
-    row.state.not_after = package.not_after;
-    row.user = owner.user;
-    row.package = package;
-    data_.journal.insert(data_.packages, id, std::move(row));
-    data_.journal.insert(data_.package_ids, package.ref, id);
-    data_.journal.insert(data_.package_ids, package.hash, id);
+    insert(owner, package, std::nullopt);
+    return PublishResult::stored;
+  }
+
+  Result<PublishResult> note_consumed(const core::Caller& owner, const NewKeyPackage& package,
+                                      Timestamp at) override {
+    for (const auto& id : {package.hash, package.ref}) {
+      if (data_.find_package(id) != nullptr) return PublishResult::duplicate;
+    }
+    auto names = package;
+    names.last_resort = false;
+    names.bytes.clear();
+    insert(owner, names, at);
     return PublishResult::stored;
   }
 
@@ -87,6 +89,22 @@ class MemoryUserWriter final : public UserWriter {
   Cleaner* cleaner() override { return cleaner_.get(); }
 
  private:
+  void insert(const core::Caller& owner, const NewKeyPackage& package,
+              std::optional<Timestamp> consumed_at) {
+    const auto id = static_cast<std::int64_t>(data_.packages.size()) + 1;
+    PackageRow row;
+    row.state.id = id;
+    row.state.device = owner.device;
+    row.state.last_resort = package.last_resort;
+    row.state.not_after = package.not_after;
+    row.user = owner.user;
+    row.package = package;
+    row.consumed_at = consumed_at;
+    data_.journal.insert(data_.packages, id, std::move(row));
+    data_.journal.insert(data_.package_ids, package.ref, id);
+    data_.journal.insert(data_.package_ids, package.hash, id);
+  }
+
   MemoryDisk::Data& data_;
   std::unique_ptr<Cleaner> cleaner_;
 };

@@ -22,9 +22,10 @@ constexpr const char* select_pool =
     " AND not_after > $3::bigint ORDER BY id";
 constexpr const char* insert_row =
     "INSERT INTO key_package (user_did, device, suite, ref, hash, last_resort, not_after,"
-    " published_at, state, body_sum, checksum, body) VALUES ($1::text, $2::text, $3::bigint,"
-    " $4::bytea, $5::bytea, $6::bigint <> 0, $7::bigint, $8::bigint, 'available', $9::bigint,"
-    " $10::bigint, $11::bytea) ON CONFLICT DO NOTHING";
+    " published_at, state, body_sum, checksum, body, consumed_at) VALUES ($1::text, $2::text, "
+    "$3::bigint,"
+    " $4::bytea, $5::bytea, $6::bigint <> 0, $7::bigint, $8::bigint, $12::text, $9::bigint,"
+    " $10::bigint, $11::bytea, $13::bigint) ON CONFLICT DO NOTHING";
 constexpr const char* update_reserved =
     "UPDATE key_package SET state = 'reserved', reserved_by = $2::text, reserved_until = "
     "$3::bigint,"
@@ -98,7 +99,8 @@ Result<std::vector<PooledPackage>> package_pool(Connection& connection, const co
 Call insert_package(const PackageRow& row, ByteView body) {
   return {insert_row,
           {row.user, row.state.device, row.suite, row.ref, row.hash, row.state.last_resort,
-           row.state.not_after, row.published_at, row.body_sum, package_sum(row), body}};
+           row.state.not_after, row.published_at, row.body_sum, package_sum(row), body,
+           state_of(row), row.consumed_at}};
 }
 
 Call reserve_package(const PackageRow& row) {

@@ -92,10 +92,11 @@ class PostgresStores final : public Stores {
     if (!version) return std::unexpected(version.error());
     auto old = has_predecessor(connection);
     if (!old) return std::unexpected(old.error());
-    if (*old && *version == 0) {
-      obs::log(
-          obs::Level::warn, log_target,
-          "this database holds tables of the predecessor: they are left alone (docs/migration.md)");
+    if (*old) {
+      obs::log(obs::Level::info, log_target,
+               "this database holds tables of the predecessor: they are left alone; to copy them, "
+               "stop this server and run catbird-mls-server import-predecessor --from URL "
+               "(docs/migration.md)");
     }
     if (*version == migrations().size()) return {};
     return migrate(connection, migrations());

@@ -31,6 +31,24 @@ Result<PublishResult> PostgresUserWriter::publish(const core::Caller& owner,
   if ((*found)[1].number(0, 0) >= core::key_packages_per_device_max) {
     return PublishResult::pool_full;
   }
+  return insert(owner, package, now, std::nullopt);
+}
+
+Result<PublishResult> PostgresUserWriter::note_consumed(const core::Caller& owner,
+                                                        const NewKeyPackage& package,
+                                                        Timestamp at) {
+  auto known = db_.query(select_known, {package.hash, package.ref});
+  if (!known) return std::unexpected(known.error());
+  if (known->integer(0, 0) != 0) return PublishResult::duplicate;
+  auto names = package;
+  names.last_resort = false;
+  names.bytes.clear();
+  return insert(owner, names, at, at);
+}
+
+Result<PublishResult> PostgresUserWriter::insert(const core::Caller& owner,
+                                                 const NewKeyPackage& package, Timestamp now,
+                                                 std::optional<Timestamp> consumed_at) {
   PackageRow row;
   row.state.device = owner.device;
   row.state.last_resort = package.last_resort;
@@ -40,6 +58,7 @@ Result<PublishResult> PostgresUserWriter::publish(const core::Caller& owner,
   row.ref = package.ref;
   row.hash = package.hash;
   row.published_at = now;
+  row.consumed_at = consumed_at;
   row.body_sum = sum_of(package.bytes);
   const auto call = insert_package(row, package.bytes);
   auto stored = db_.query(call.sql, call.params);

@@ -5,6 +5,7 @@
 #include "storage/user_writer.hpp"
 
 #include <cstdint>
+#include <optional>
 
 namespace catbird::storage::postgres {
 
@@ -16,11 +17,16 @@ class PostgresUserWriter final : public UserWriter {
   PostgresUserWriter(Connection& connection, bool& written) : db_(connection), written_(written) {}
   Result<PublishResult> publish(const core::Caller& owner, const NewKeyPackage& package,
                                 Timestamp now) override;
+  Result<PublishResult> note_consumed(const core::Caller& owner, const NewKeyPackage& package,
+                                      Timestamp at) override;
   Result<std::vector<ReservedKeyPackage>> reserve(const ReserveQuery& query) override;
   Result<bool> confirm_welcome(const core::ConvoId& convo, const core::Caller& device,
                                Timestamp now) override;
 
  private:
+  Result<PublishResult> insert(const core::Caller& owner, const NewKeyPackage& package,
+                               Timestamp now, std::optional<Timestamp> consumed_at);
+
   Connection& db_;
   bool& written_;
 };

@@ -37,6 +37,24 @@ Result<PublishResult> SqliteUserWriter::publish(const core::Caller& owner,
     if (!found) return std::unexpected(found.error());
     if (pool.number(0) >= core::key_packages_per_device_max) return PublishResult::pool_full;
   }
+  return insert(owner, package, now, std::nullopt);
+}
+
+Result<PublishResult> SqliteUserWriter::note_consumed(const core::Caller& owner,
+                                                      const NewKeyPackage& package, Timestamp at) {
+  Query known = db_.query(select_known, {package.hash, package.ref});
+  auto found = known.next();
+  if (!found) return std::unexpected(found.error());
+  if (*found) return PublishResult::duplicate;
+  auto names = package;
+  names.last_resort = false;
+  names.bytes.clear();
+  return insert(owner, names, at, at);
+}
+
+Result<PublishResult> SqliteUserWriter::insert(const core::Caller& owner,
+                                               const NewKeyPackage& package, Timestamp now,
+                                               std::optional<Timestamp> consumed_at) {
   auto id = next_id(db_, max_package);
   if (!id) return std::unexpected(id.error());
   PackageRow row;
@@ -49,6 +67,7 @@ Result<PublishResult> SqliteUserWriter::publish(const core::Caller& owner,
   row.ref = package.ref;
   row.hash = package.hash;
   row.published_at = now;
+  row.consumed_at = consumed_at;
   row.body_sum = sum_of(package.bytes);
   if (auto done = insert_package(db_, row, package.bytes); !done) {
     return std::unexpected(done.error());

@@ -48,6 +48,33 @@ Result<void> check_suite(const Fields& item, const mls::KeyPackage& package) {
   return {};
 }
 
+/// `package` points into `bytes`, which keep their place when they are moved.
+template <class Expires>
+Result<Upload> finish(const mls::KeyPackage& package, Bytes bytes, const core::Caller& caller,
+                      Expires expires_of, Timestamp now) {
+  if (auto checked = mls::check_key_package(package); !checked) {
+    return std::unexpected(checked.error());
+  }
+  auto owner = owner_of(package, caller);
+  if (!owner) return std::unexpected(owner.error());
+  auto expires = expires_of();
+  if (!expires) return std::unexpected(expires.error());
+  auto terms = core::key_package_terms(package, *expires, now);
+  if (!terms) return std::unexpected(terms.error());
+  auto ref = mls::key_package_ref(package);
+  if (!ref) return std::unexpected(ref.error());
+
+  const auto hash = mls::sha256(bytes);
+  storage::NewKeyPackage fresh;
+  fresh.ref = std::move(*ref);
+  fresh.hash = Bytes(hash.begin(), hash.end());
+  fresh.suite = package.cipher_suite;
+  fresh.last_resort = terms->last_resort;
+  fresh.not_after = terms->not_after;
+  fresh.bytes = std::move(bytes);
+  return Upload{std::move(*owner), std::move(fresh)};
+}
+
 }  // namespace
 
 Result<Upload> check_upload(const Fields& item, const core::Caller& caller, Timestamp now) {
@@ -61,27 +88,18 @@ Result<Upload> check_upload(const Fields& item, const core::Caller& caller, Time
   if (auto checked = check_suite(item, *package); !checked) {
     return std::unexpected(checked.error());
   }
-  if (auto checked = mls::check_key_package(*package); !checked) {
-    return std::unexpected(checked.error());
-  }
-  auto owner = owner_of(*package, caller);
-  if (!owner) return std::unexpected(owner.error());
-  auto expires = expires_of(item);
-  if (!expires) return std::unexpected(expires.error());
-  auto terms = core::key_package_terms(*package, *expires, now);
-  if (!terms) return std::unexpected(terms.error());
-  auto ref = mls::key_package_ref(*package);
-  if (!ref) return std::unexpected(ref.error());
+  return finish(*package, std::move(*bytes), caller, [&item] { return expires_of(item); }, now);
+}
 
-  const auto hash = mls::sha256(*bytes);
-  storage::NewKeyPackage fresh;
-  fresh.ref = std::move(*ref);
-  fresh.hash = Bytes(hash.begin(), hash.end());
-  fresh.suite = package->cipher_suite;
-  fresh.last_resort = terms->last_resort;
-  fresh.not_after = terms->not_after;
-  fresh.bytes = std::move(*bytes);
-  return Upload{std::move(*owner), std::move(fresh)};
+Result<Upload> check_package(Bytes bytes, const core::Caller& caller,
+                             std::optional<Timestamp> expires, Timestamp now) {
+  if (bytes.size() > core::key_package_bytes_max) {
+    return fail(Errc::invalid_key_package, "the key package is too large");
+  }
+  auto package = mls::read_key_package(bytes);
+  if (!package) return fail(Errc::invalid_key_package, package.error().detail);
+  auto bound = [expires]() -> Result<std::optional<Timestamp>> { return expires; };
+  return finish(*package, std::move(bytes), caller, bound, now);
 }
 
 }  // namespace catbird::xrpc
