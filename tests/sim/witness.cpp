@@ -45,6 +45,12 @@ class NotingWriter final : public storage::UserWriter {
     }
     return done;
   }
+  /// No endpoint leads here.
+  Result<storage::PublishResult> note_consumed(const core::Caller& owner,
+                                               const storage::NewKeyPackage& package,
+                                               Timestamp at) override {
+    return writer_.note_consumed(owner, package, at);
+  }
 
  private:
   storage::UserWriter& writer_;

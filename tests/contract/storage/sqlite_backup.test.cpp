@@ -66,6 +66,7 @@ TEST_F(Backup, overwrites_nothing) {
 TEST_F(Backup, of_a_damaged_database_fails_and_leaves_no_copy) {
   {
     auto database = *sqlite::Database::open(dir_.file("live.db"), sqlite::Database::Mode::writer);
+    sqlite3_db_config(database->handle(), SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, nullptr);
     ASSERT_TRUE(database->execute("UPDATE message SET body=x'00'"));
   }
 
