@@ -28,7 +28,7 @@ class Story:
         self.events, self.time, self.count, self.rows = [], 0, 0, []
         self.epoch, self.members, self.windows, self.keys = 0, {}, {}, {}
         self.packages, self.recipients = {}, []
-        self.invokes = {}
+        self.invokes, self.first_seq = {}, 1
 
     def tick(self):
         self.time += 10
@@ -138,7 +138,7 @@ class Story:
         put = lambda table, *row: database.execute(
             f"INSERT INTO {table} VALUES ({','.join('?' * len(row))})", row)
         seqs = [row["seq"] for row in self.rows]
-        put("conversation", 1, "c1", b"g", 0, "a", 1, "", 0, 0, self.epoch, max(seqs, default=0) + 1, 1, 1, 1, None,
+        put("conversation", 1, "c1", b"g", 0, "a", 1, "", 0, 0, self.epoch, max(seqs, default=0) + 1, self.first_seq, 1, 1, None,
             None, len(self.members), 0)
         for user, (join, read, left) in self.members.items():
             put("member", 1, user, 0, join, read, 0, None, left, None if left is None else 1,
@@ -146,7 +146,7 @@ class Story:
         for at, row in enumerate(self.rows, 1):
             put("message", row.get("position", at), 1, row["seq"], row["epoch"], row["kind"], row["id"], row["base"],
                 sha(row["user"])[:16].encode(), row["user"] if row["kind"] == 2 else None, 0, 0, 0,
-                row["body"].encode())
+                b"" if row.get("expired") else row["body"].encode())
         for (user, key), (seq, epoch) in self.keys.items():
             put("idempotency", None, user, "addMembers", key, b"p" * 32, 1, seq, seq, epoch, 0, "", 0)
         for name, (user, device, state, by) in self.packages.items():
@@ -295,6 +295,30 @@ class Planted(unittest.TestCase):
         row = story.send(end="unknown")
         story.store_row("a", 1, row["body"], id="another")
         self.found("doubled", story)
+
+    def test_what_has_expired_lies_before_the_first_number(self):
+        story = typical()
+        for row in story.rows[:4]:
+            row["expired"] = row["kind"] == 1
+        story.first_seq = 5
+        self.assertEqual(self.run_on(story)[0], 0)
+
+    def test_an_expired_message_without_a_mark(self):
+        story = typical()
+        story.rows[0]["expired"] = True
+        self.found("silent-hole", story)
+
+    def test_a_mark_above_what_is_still_there(self):
+        story = typical()
+        story.first_seq = 2
+        self.found("silent-hole", story)
+
+    def test_an_expired_commit(self):
+        story = typical()
+        for row in story.rows[:4]:
+            row["expired"] = True
+        story.first_seq = 5
+        self.found("silent-hole", story)
 
     def test_an_effect_of_a_refusal(self):
         story = typical()

@@ -16,6 +16,7 @@ read has none, no order exists. So the check is exact, in O(n log n).
 import bisect
 
 from history import FOREVER
+from store import EMPTY
 
 
 class Rows:
@@ -28,6 +29,9 @@ class Rows:
         sends = {(w.name[2]): w for w in writes if w.name[0] == "send"}
         commits = {w.first.ask["sha"]: w for w in writes if w.name[0] == "commit"}
         self.write = [sends.get(row.id) if row.kind != "commit" else commits.get(row.sha) for row in self.all]
+        # What has expired was what was sent, as far as anyone can tell.
+        self.all = [row if row.sha != EMPTY or write is None else row._replace(sha=write.first.ask["sha"])
+                    for write, row in zip(self.write, self.all)]
         latest, self._invoked = 0, []
         for write in self.write:
             latest = max(latest, write.invoked if write else 0)
@@ -125,6 +129,10 @@ class ConversationCheck:
             elif row.seq > expected:
                 self.report("gap", f"numbers {expected} to {row.seq - 1} are missing")
             expected = max(expected, row.seq + 1)
+            expired = row.seq < self.convo.first_seq and row.kind != "commit"
+            if expired != (row.sha == EMPTY):
+                self.report("silent-hole", f"number {row.seq} has {'no ' if row.sha == EMPTY else ''}bytes; the "
+                            f"history begins with {self.convo.first_seq}")
         if self.convo.next_seq != expected:
             self.report("gap", f"the next number is {self.convo.next_seq}, not {expected}")
         for earlier, later in zip(self.convo.rows, self.convo.rows[1:]):

@@ -15,7 +15,8 @@ import tempfile
 KINDS = {1: "app", 2: "commit", 3: "proposal"}
 SCHEMA = "catbird"
 Row = collections.namedtuple("Row", "position seq epoch kind id base tag committer sha")
-Convo = collections.namedtuple("Convo", "id creator creation_epoch epoch next_seq rows members keys")
+EMPTY = hashlib.sha256(b"").hexdigest()
+Convo = collections.namedtuple("Convo", "id creator creation_epoch epoch next_seq first_seq rows members keys")
 Member = collections.namedtuple("Member", "join_seq read_seq left_seq")
 Package = collections.namedtuple("Package", "user device hash last_resort state reserved_by")
 Recipient = collections.namedtuple("Recipient", "convo user device hash state epoch sha")
@@ -82,7 +83,7 @@ class Store:
     def _read(self, database):
         user, sha, hexed = database.user, database.sha.format, database.hexed.format
         self.convos, by_id = {}, {}
-        for row in database.rows(["id", "convo_id", "creator", "creation_epoch", "epoch", "next_seq"],
+        for row in database.rows(["id", "convo_id", "creator", "creation_epoch", "epoch", "next_seq", "first_seq"],
                                  "FROM conversation"):
             convo = Convo(*row[1:], rows=[], members={}, keys={})
             self.convos[convo.id] = by_id[row[0]] = convo

@@ -120,7 +120,12 @@ Error Connection::error_of(const PGresult* result) {
   if (code == Errc::internal) {
     obs::log(obs::Level::error, log_target, "a statement failed: SQLSTATE " + std::string(state));
   }
-  return {code, std::string("SQLSTATE ") + state + " " + violated_, std::nullopt, 0};
+  // The text itself may show what was stored; this one is the operator's doing and worth a word.
+  const bool denied = std::string_view(state) == "42501";
+  return {code,
+          std::string("SQLSTATE ") + state + " " +
+              (denied ? "permission denied: the database role may not do this" : violated_),
+          std::nullopt, 0};
 }
 
 Result<void> Connection::wait(short events, steady_clock::time_point deadline) {
