@@ -185,7 +185,7 @@ Result<void> cleanup(const Config& config) {
   while (!pass.over()) {
     auto next = pass.step(**cleaner);
     if (!next) return std::unexpected(next.error());
-    pass = std::move(*next);
+    pass = *next;
   }
   std::printf("removed %s\n", pass.removed().text().c_str());
   return {};

@@ -18,7 +18,7 @@ Result<OpenedStore> open_file(const Config& config, std::function<void(std::stri
   // The secret first: a start that is killed in between must not leave data without it.
   auto secret = open_secret(config.secret_path, exists);
   if (!secret) return std::unexpected(secret.error());
-  auto tags = std::make_unique<xrpc::SenderTags>(std::move(*secret));
+  auto tags = std::make_unique<xrpc::SenderTags>(*secret);
   auto stores = storage::open_sqlite({.path = config.sqlite_path, .on_fatal = std::move(on_fatal)});
   if (!stores) return std::unexpected(stores.error());
   return OpenedStore{std::move(*stores), std::move(tags)};
@@ -30,7 +30,7 @@ Result<OpenedStore> open_database(const Config& config) {
   if (!folder.empty()) std::filesystem::create_directories(folder, ignored);
   auto secret = open_secret(config.secret_path, false);
   if (!secret) return std::unexpected(secret.error());
-  auto tags = std::make_unique<xrpc::SenderTags>(std::move(*secret));
+  auto tags = std::make_unique<xrpc::SenderTags>(*secret);
   const auto fingerprint = tags->of(core::ConvoId("fingerprint"), core::Did("fingerprint"));
   auto stores = storage::open_postgres({.url = config.postgres_url,
                                         .lanes = config.database_lanes,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "auth/service_auth.hpp"
-#include "auth/signature.hpp"
 #include "base/bytes.hpp"
+#include "base/digest.hpp"
 
 #include <string>
 #include <string_view>
@@ -37,7 +37,7 @@ std::string mint_dev_token(std::string_view secret, std::string_view iss, std::s
                              ",\"exp\":" + std::to_string(iat + ttl.count()) + "}";
   std::string token = to_base64url(view_of(R"({"alg":"HS256","typ":"JWT"})"));
   token.append(".").append(to_base64url(view_of(claims)));
-  const Bytes mac = hmac_sha256(secret, token);
+  const auto mac = HmacSha256(view_of(secret)).of({view_of(token)});
   return token.append(".").append(to_base64url(mac));
 }
 

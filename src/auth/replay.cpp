@@ -2,9 +2,8 @@
 #include "auth/replay.hpp"
 
 #include "auth/limits.hpp"
+#include "base/digest.hpp"
 #include "obs/log.hpp"
-
-#include <openssl/sha.h>
 
 #include <algorithm>
 #include <cstring>
@@ -17,12 +16,8 @@ constexpr std::string_view log_target = "catbird_server::auth";
 
 /// `iss` has no NUL (it is a DID), so the two texts cannot run into each other.
 ReplayKey key_of(const TokenUse& token) {
-  std::string text;
-  text.reserve(token.iss.size() + 1 + token.jti.size());
-  text.append(token.iss).push_back('\0');
-  text.append(token.jti);
-  std::array<std::uint8_t, SHA256_DIGEST_LENGTH> digest{};
-  SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest.data());
+  constexpr std::uint8_t between = 0;
+  const auto digest = sha256({view_of(token.iss), ByteView(&between, 1), view_of(token.jti)});
   ReplayKey key{};
   std::memcpy(key.data(), digest.data(), sizeof(key));
   return key;

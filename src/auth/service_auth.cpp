@@ -6,6 +6,7 @@
 #include "auth/jwt.hpp"
 #include "auth/limits.hpp"
 #include "auth/replay.hpp"
+#include "base/digest.hpp"
 
 #include <algorithm>
 #include <random>
@@ -51,6 +52,7 @@ class Verifier final : public ServiceAuth {
            std::unique_ptr<ReplayGuard> replay)
       : options_(std::move(options)),
         service_aud_(options_.service_did + std::string(service_fragment)),
+        secret_(view_of(options_.jwt_secret)),
         clock_(clock),
         replay_(std::move(replay)),
         // Shared with nobody; weakly known to fetches that may complete after our end.
@@ -83,6 +85,7 @@ class Verifier final : public ServiceAuth {
 
   AuthOptions options_;
   std::string service_aud_;
+  HmacSha256 secret_;
   const Clock& clock_;
   std::unique_ptr<ReplayGuard> replay_;
   std::shared_ptr<DidCache> keys_;
@@ -126,7 +129,7 @@ Result<void> Verifier::check_times(const Token& token) const {
 }
 
 void Verifier::verify_with_secret(AttemptPtr attempt) {
-  const Bytes mac = hmac_sha256(options_.jwt_secret, attempt->token.signed_text);
+  const auto mac = secret_.of({view_of(attempt->token.signed_text)});
   if (equal_in_constant_time(mac, attempt->token.signature)) return accept(std::move(attempt));
   attempt->done(refuse("signature does not match"));
 }

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "auth/signature.hpp"
 
+#include "base/digest.hpp"
+
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <openssl/params.h>
-#include <openssl/sha.h>
 #include <secp256k1.h>
 
 #include <algorithm>
@@ -18,14 +18,6 @@ namespace {
 
 constexpr std::size_t scalar_bytes = 32;
 constexpr std::size_t signature_bytes = 2 * scalar_bytes;
-
-using Digest = std::array<std::uint8_t, SHA256_DIGEST_LENGTH>;
-
-Digest sha256(std::string_view message) {
-  Digest digest{};
-  SHA256(reinterpret_cast<const unsigned char*>(message.data()), message.size(), digest.data());
-  return digest;
-}
 
 /// Half the order of P-256, rounded down: the greatest s that is not high.
 constexpr std::array<std::uint8_t, scalar_bytes> p256_half_order{
@@ -51,7 +43,7 @@ class Secp256k1Key final : public PublicKey {
       return false;
     }
     // The library's verify accepts only a low s; we must not normalise it first.
-    const Digest digest = sha256(message);
+    const Sha256 digest = sha256({view_of(message)});
     return secp256k1_ecdsa_verify(secp256k1_context_static, &parsed, digest.data(), &key_) == 1;
   }
 
@@ -97,7 +89,7 @@ class P256Key final : public PublicKey {
     const OpensslContext context(EVP_PKEY_CTX_new(key_.get(), nullptr));
     if (!context || EVP_PKEY_verify_init(context.get()) != 1) return false;
     const Bytes der = der_signature(signature);
-    const Digest digest = sha256(message);
+    const Sha256 digest = sha256({view_of(message)});
     return EVP_PKEY_verify(context.get(), der.data(), der.size(), digest.data(), digest.size()) ==
            1;
   }
@@ -140,13 +132,6 @@ std::shared_ptr<const PublicKey> p256_key(ByteView point) {
 std::shared_ptr<const PublicKey> PublicKey::from_point(Curve curve, ByteView point) {
   if (!is_sec1_point(point)) return nullptr;
   return curve == Curve::p256 ? p256_key(point) : secp256k1_key(point);
-}
-
-Bytes hmac_sha256(std::string_view secret, std::string_view message) {
-  Bytes mac(SHA256_DIGEST_LENGTH);
-  HMAC(EVP_sha256(), secret.data(), static_cast<int>(secret.size()),
-       reinterpret_cast<const unsigned char*>(message.data()), message.size(), mac.data(), nullptr);
-  return mac;
 }
 
 bool equal_in_constant_time(ByteView a, ByteView b) {

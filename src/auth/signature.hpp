@@ -25,9 +25,6 @@ class PublicKey {
   virtual bool verify(std::string_view message, ByteView signature) const = 0;
 };
 
-/// HMAC-SHA-256 of `message`.
-Bytes hmac_sha256(std::string_view secret, std::string_view message);
-
 /// Compares in time that depends on the lengths only.
 bool equal_in_constant_time(ByteView a, ByteView b);
 

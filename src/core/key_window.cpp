@@ -12,6 +12,11 @@ namespace {
 constexpr char separator = '\n';
 }  // namespace
 
+KeyWindow::KeyWindow(const KeyWindow& other) {
+  for (const auto* known : other.order_) add(*known);
+  complete_ = other.complete_;
+}
+
 std::string KeyWindow::message_key(const MsgId& id) { return "m" + id.value; }
 
 std::string KeyWindow::request_key(const Did& user, const RequestKey& key) {
@@ -23,18 +28,18 @@ std::string KeyWindow::request_key(const Did& user, const RequestKey& key) {
 }
 
 void KeyWindow::add(KnownKey known) {
-  auto key = known.key;
-  if (!known_.try_emplace(key, std::move(known)).second) return;
-  order_.push_back(std::move(key));
+  const auto [place, fresh] = known_.insert(std::move(known));
+  if (!fresh) return;
+  order_.push_back(&*place);
   if (order_.size() <= key_window_max) return;
-  known_.erase(order_.front());
+  known_.erase(known_.find(*order_.front()));
   order_.pop_front();
   complete_ = false;
 }
 
 const KnownKey* KeyWindow::find(std::string_view key) const {
   auto it = known_.find(key);
-  return it == known_.end() ? nullptr : &it->second;
+  return it == known_.end() ? nullptr : &*it;
 }
 
 void KeyWindow::clear() {

@@ -4,9 +4,9 @@
 #include "core/snapshot.hpp"
 
 #include <deque>
-#include <map>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 
 namespace catbird::core {
 
@@ -14,6 +14,12 @@ namespace catbird::core {
 /// answer "not here" is final only if `complete()`: otherwise older keys are in the store.
 class KeyWindow {
  public:
+  KeyWindow() = default;
+  KeyWindow(KeyWindow&&) = default;
+  KeyWindow& operator=(KeyWindow&&) = default;
+  KeyWindow(const KeyWindow& other);  // the order points into the keys
+  KeyWindow& operator=(const KeyWindow& other) { return *this = KeyWindow(other); }
+
   static std::string message_key(const MsgId& id);
   static std::string request_key(const Did& user, const RequestKey& key);
 
@@ -27,8 +33,19 @@ class KeyWindow {
   void clear();
 
  private:
-  std::map<std::string, KnownKey, std::less<>> known_;
-  std::deque<std::string> order_;  // oldest first
+  struct ByKey {
+    using is_transparent = void;  // NOLINT(readability-identifier-naming)
+    std::size_t operator()(std::string_view key) const {
+      return std::hash<std::string_view>{}(key);
+    }
+    std::size_t operator()(const KnownKey& known) const { return (*this)(known.key); }
+    bool operator()(const auto& a, const auto& b) const { return text(a) == text(b); }
+    static std::string_view text(std::string_view key) { return key; }
+    static std::string_view text(const KnownKey& known) { return known.key; }
+  };
+  // Never walked through, so that nothing depends on its order.
+  std::unordered_set<KnownKey, ByKey, ByKey> known_;
+  std::deque<const KnownKey*> order_;  // oldest first
   bool complete_ = true;
 };
 

@@ -2,6 +2,7 @@
 #include "mls/verify.hpp"
 
 #include "base/check.hpp"
+#include "base/digest.hpp"
 
 #include <openssl/core_names.h>
 #include <openssl/err.h>
@@ -160,12 +161,7 @@ const SuiteInfo* suite_by_name(std::string_view name) {
   return found == std::end(suites) ? nullptr : &found->info;
 }
 
-std::array<std::uint8_t, 32> sha256(ByteView data) {
-  std::array<std::uint8_t, 32> out{};
-  CATBIRD_CHECK(EVP_Digest(data.data(), data.size(), out.data(), nullptr, EVP_sha256(), nullptr) ==
-                1);
-  return out;
-}
+std::array<std::uint8_t, 32> sha256(ByteView data) { return catbird::sha256({data}); }
 
 Result<Bytes> ref_hash(std::uint16_t suite_id, std::string_view label, ByteView value) {
   const auto* suite = find_suite(suite_id);

@@ -1,28 +1,18 @@
 // SPDX-License-Identifier: MIT
 #include "xrpc/sender_tags.hpp"
 
-#include "base/check.hpp"
-
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
-
 #include <algorithm>
-#include <array>
-#include <string>
+#include <string_view>
 
 namespace catbird::xrpc {
 
 core::SenderTag SenderTags::of(const core::ConvoId& convo, const core::Did& user) const {
   // Neither part can hold the separator: hex, and a DID.
-  const std::string text = "catbird sender tag\n" + convo.value + "\n" + user.value;
-  std::array<unsigned char, EVP_MAX_MD_SIZE> out{};
-  unsigned int size = 0;
-  const auto* made =
-      HMAC(EVP_sha256(), key_.data(), static_cast<int>(key_.size()),
-           reinterpret_cast<const unsigned char*>(text.data()), text.size(), out.data(), &size);
+  constexpr std::string_view separator = "\n";
+  const auto mac = key_.of({view_of("catbird sender tag\n"), view_of(convo.value),
+                            view_of(separator), view_of(user.value)});
   core::SenderTag tag{};
-  CATBIRD_CHECK(made != nullptr && size >= tag.size());
-  std::copy_n(out.begin(), tag.size(), tag.begin());
+  std::copy_n(mac.begin(), tag.size(), tag.begin());
   return tag;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "base/digest.hpp"
 #include "core/types.hpp"
 
 namespace catbird::xrpc {
@@ -10,11 +11,11 @@ namespace catbird::xrpc {
 /// (DECISIONS 23).
 class SenderTags {
  public:
-  explicit SenderTags(Bytes key) : key_(std::move(key)) {}
+  explicit SenderTags(const Bytes& key) : key_(key) {}
   core::SenderTag of(const core::ConvoId& convo, const core::Did& user) const;
 
  private:
-  Bytes key_;
+  HmacSha256 key_;
 };
 
 }  // namespace catbird::xrpc

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "storage/postgres/params.hpp"
 
+#include <algorithm>
 #include <array>
 #include <bit>
 
@@ -8,11 +9,20 @@ namespace catbird::storage::postgres {
 
 namespace {
 
+/// Room for the numbers of a usual batch, so that a column is made once.
+constexpr std::size_t column_bytes_first = 1024;
+
+/// In network order.
+template <class Int>
+std::array<char, sizeof(Int)> wire_of(Int number) {
+  if constexpr (std::endian::native == std::endian::little) number = std::byteswap(number);
+  return std::bit_cast<std::array<char, sizeof(Int)>>(number);
+}
+
 template <class Int>
 void put(std::vector<char>& out, Int number) {
-  for (int shift = static_cast<int>(sizeof(Int)) * 8 - 8; shift >= 0; shift -= 8) {
-    out.push_back(static_cast<char>(static_cast<std::uint8_t>(number >> shift)));
-  }
+  const auto wire = wire_of(number);
+  out.insert(out.end(), wire.begin(), wire.end());
 }
 
 /// Appends a value as it stands on the wire, without its length. False for NULL.
@@ -54,15 +64,14 @@ Params::Wire Params::wire() const {
 }
 
 void Column::add(const Value& value) {
+  if (elements_.capacity() == 0) elements_.reserve(column_bytes_first);
   const auto at = elements_.size();
   put(elements_, std::uint32_t{0});
   const bool present = value.visit(Append{elements_});
   const auto length =
       present ? static_cast<std::uint32_t>(elements_.size() - at - sizeof(std::uint32_t))
               : UINT32_MAX;  // -1 says NULL
-  for (std::size_t i = 0; i < sizeof(length); ++i) {
-    elements_[at + i] = static_cast<char>(static_cast<std::uint8_t>(length >> (24 - 8 * i)));
-  }
+  std::ranges::copy(wire_of(length), elements_.begin() + static_cast<std::ptrdiff_t>(at));
   nulls_ = nulls_ || !present;
   ++count_;
 }

@@ -212,6 +212,7 @@ class PredecessorTables final : public Predecessor {
     auto found = db_->query(select_tables);
     if (!found) return failure(found.error());
     std::vector<OldTable> out;
+    out.reserve(static_cast<std::size_t>(found->size()));
     for (int i = 0; i < found->size(); ++i) {
       out.push_back({found->text(i, 0), std::stoll("0" + found->text(i, 1))});
     }
