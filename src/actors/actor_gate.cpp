@@ -48,7 +48,7 @@ void ConversationActor::settle(std::uint64_t activation, storage::WriteResult re
   failures_ = 0;
   open_gate();
   schedule();
-  if (absent()) changed_();
+  if (absent()) owner_.changed(id_);
 }
 
 void ConversationActor::open_gate() {
@@ -85,7 +85,7 @@ void ConversationActor::confirm_front() {
         --reads_open_;
         if (number == activation_number_) confirmed(std::move(standing));
         schedule();
-        if (absent()) changed_();
+        if (absent()) owner_.changed(id_);
       });
 }
 
@@ -173,15 +173,15 @@ void ConversationActor::confirm_refusal(Place place) {
       }
       give(std::move(place));
       schedule();
-      if (absent()) changed_();
+      if (absent()) owner_.changed(id_);
     });
   });
 }
 
 /// Empties the gate at the end of an activation. What is durable is answered: it only waited for an
 /// answer before it.
-std::deque<ConversationActor::Place> ConversationActor::take_gate() {
-  std::deque<Place> open;
+std::list<ConversationActor::Place> ConversationActor::take_gate() {
+  std::list<Place> open;
   for (auto& place : std::exchange(gate_, {})) {
     if (place.durable) {
       give(std::move(place));
@@ -219,7 +219,7 @@ void ConversationActor::fail_activation(storage::WriteResult result) {
   }
   const bool full =
       result.status == storage::CommitStatus::failed && result.error.code == Errc::storage_full;
-  std::deque<Place> reads;
+  std::list<Place> reads;
   for (auto& place : places) {
     if (std::holds_alternative<AccessLetter>(place.letter.what)) {
       reads.push_back(std::move(place));  // a read has no outcome to be unsure of
@@ -250,7 +250,7 @@ void ConversationActor::resolve_rejected(Place place, Error error) {
     return;
   }
   if (++place.letter.breaks < letter_attempts_max) {
-    std::deque<Place> again;
+    std::list<Place> again;
     again.push_back(std::move(place));
     requeue(std::move(again));
     return;
@@ -261,7 +261,7 @@ void ConversationActor::resolve_rejected(Place place, Error error) {
   refuse(place.letter, {Errc::quarantined, "this request fails every time", std::nullopt, 0});
 }
 
-void ConversationActor::requeue(std::deque<Place> places) {
+void ConversationActor::requeue(std::list<Place> places) {
   while (!places.empty()) {
     auto letter = std::move(places.back().letter);
     places.pop_back();

@@ -53,6 +53,8 @@ ActorMetrics::ActorMetrics(obs::Metrics& metrics)
                                    "Letters refused because a mailbox was full")),
       drops_deadline(metrics.counter("actor_message_drops_total", "Letters dropped",
                                      "actor_type=conversation_actor,reason=deadline")),
+      drops_overload(metrics.counter("actor_message_drops_total", "Letters dropped",
+                                     "actor_type=conversation_actor,reason=overload")),
       quarantined(metrics.counter("actor_message_drops_total", "Letters dropped",
                                   "actor_type=conversation_actor,reason=quarantined")),
       audit_mismatches(metrics.counter("actor_audit_mismatches_total",

@@ -45,7 +45,7 @@ void ConversationActor::loaded(std::uint64_t activation, Result<storage::Loaded>
         count_out(letter);
         refuse(letter, result.error());
       }
-      changed_();
+      owner_.changed(id_);
       return;
     }
     obs::log(obs::Level::error, log_target, "actor could not load its conversation",
@@ -70,7 +70,7 @@ void ConversationActor::loaded(std::uint64_t activation, Result<storage::Loaded>
   state_ = State::ready;
   if (head_.exists()) log_start();
   schedule();
-  if (absent()) changed_();
+  if (absent()) owner_.changed(id_);
 }
 
 // Someone with a later fence wrote here. Two owners are only slow: draw a later one and go on.

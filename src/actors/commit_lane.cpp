@@ -16,6 +16,11 @@ namespace catbird::actors {
 
 namespace {
 
+/// Of the newest transaction in the running mean.
+constexpr std::int64_t pace_share = 4;
+
+std::int64_t nanoseconds(Instant instant) { return std::chrono::nanoseconds(instant).count(); }
+
 std::size_t bytes_of(const storage::WriteSet& set) {
   std::size_t bytes = 256;  // row overhead
   for (const auto& event : set.events) {
@@ -51,8 +56,30 @@ CommitLane::CommitLane(Executor& own, storage::ConvoStore& store, realtime::LogS
       envelope_seconds_(
           metrics.histogram("envelope_write_duration_seconds", "Time to store one message")) {}
 
+bool CommitLane::admits(bool group_change) const {
+  const auto waiting = waiting_.load(std::memory_order_relaxed);
+  if (waiting < admission_sets_min || mutant("admits_everything")) return true;
+  const auto since = open_since_ns_.load(std::memory_order_relaxed);
+  const auto open = since == 0 ? 0 : nanoseconds(own_.now()) - since;
+  const auto wait =
+      open + static_cast<std::int64_t>(waiting) * pace_ns_.load(std::memory_order_relaxed);
+  const std::int64_t most = std::chrono::nanoseconds(admission_wait_max).count();
+  return wait <= (group_change ? most + most / 10 : most);
+}
+
+/// Only transactions that left others waiting tell what a write costs under load.
+void CommitLane::learn_pace(Instant began, std::size_t writes, bool more) {
+  open_since_ns_ = 0;
+  if (!more || writes == 0) return;
+  const auto took =
+      (nanoseconds(own_.now()) - nanoseconds(began)) / static_cast<std::int64_t>(writes);
+  const auto before = pace_ns_.load(std::memory_order_relaxed);
+  pace_ns_ = before == 0 ? took : before + (took - before) / pace_share;
+}
+
 void CommitLane::submit(SetEntry entry) {
   const std::lock_guard lock(mutex_);
+  ++waiting_;
   sets_.push_back(std::move(entry));
   wake_locked();
 }
@@ -103,16 +130,21 @@ CommitLane::Batch CommitLane::take_locked() {
     batch.direct = std::move(directs_.front());
     directs_.pop_front();
   }
+  waiting_ -= batch.sets.size();
   return batch;
 }
 
 void CommitLane::run() {
+  const auto began = own_.now();
+  open_since_ns_ = nanoseconds(began);
   Batch batch;
   {
     const std::lock_guard lock(mutex_);
     batch = take_locked();
   }
+  const auto writes = batch.sets.size();
   write(batch);
+  learn_pace(began, writes, waiting_ != 0);
   if (batch.direct) transact(std::move(*batch.direct));
   bool more = false;
   {

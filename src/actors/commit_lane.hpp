@@ -58,6 +58,9 @@ class CommitLane {
   CommitLane(Executor& own, storage::ConvoStore& store, realtime::LogSink& sink,
              obs::Metrics& metrics);
 
+  /// False if one more write would wait too long (admission_wait_max), judging by how long writes
+  /// took lately and by how long the open transaction takes already. From any thread; cheap.
+  bool admits(bool group_change) const;
   void submit(SetEntry entry);
   void submit(JobEntry entry);
   void submit(DirectEntry entry);
@@ -77,6 +80,7 @@ class CommitLane {
   Batch take_locked();
   void write(Batch& batch);
   void transact(DirectEntry entry);
+  void learn_pace(Instant began, std::size_t writes, bool more);
   void count_transaction(std::chrono::steady_clock::time_point began, std::size_t sets,
                          std::size_t jobs);
   void publish(std::span<const storage::WriteSet> sets,
@@ -91,6 +95,11 @@ class CommitLane {
   obs::Counter& transactions_;
   obs::Counter& writes_;
   obs::Histogram& envelope_seconds_;  // the predecessor's name for storing a message
+
+  // For admits(): how many writes wait, and what one of them costs while others wait.
+  std::atomic<std::size_t> waiting_{0};
+  std::atomic<std::int64_t> pace_ns_{0};
+  std::atomic<std::int64_t> open_since_ns_{0};  // of the transaction under way; 0: none
 
   std::mutex mutex_;
   std::deque<SetEntry> sets_;

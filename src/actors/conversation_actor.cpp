@@ -17,13 +17,9 @@ namespace {
 constexpr std::string_view log_target = "catbird_server::actors::conversation";
 }
 
-ConversationActor::ConversationActor(core::ConvoId id, Executor& own, Engine& engine,
-                                     std::move_only_function<void()> changed)
-    : id_(std::move(id)),
-      own_(own),
-      engine_(engine),
-      changed_(std::move(changed)),
-      last_used_(own.now()) {}
+ConversationActor::ConversationActor(const core::ConvoId& id, Executor& own, Engine& engine,
+                                     Owner& owner)
+    : id_(id), own_(own), engine_(engine), owner_(owner), last_used_(own.now()) {}
 
 ConversationActor::~ConversationActor() {
   if (activation_) activation_->alive.store(false, std::memory_order_release);
@@ -36,6 +32,11 @@ bool ConversationActor::settled() const {
 
 void ConversationActor::deliver(Letter letter) {
   last_used_ = own_.now();
+  if (!admitted(letter)) {
+    engine_.metrics.drops_overload.add();
+    letter.refuse({Errc::overloaded, "the server is busy", std::nullopt, 0});
+    return;
+  }
   if (mailbox_.size() + gate_.size() - reads_waiting_ + lookups_open_ >=
           engine_.mailbox_letters_max ||
       (mailbox_bytes_ + letter.bytes > mailbox_bytes_max && !mailbox_.empty()) ||
@@ -54,6 +55,14 @@ void ConversationActor::deliver(Letter letter) {
   } else {
     schedule();
   }
+}
+
+/// Reads and read marks always are: a mark is small, and who reads must not be told to come back.
+bool ConversationActor::admitted(const Letter& letter) const {
+  const auto* asked = std::get_if<CommandLetter>(&letter.what);
+  if (asked == nullptr || std::holds_alternative<core::MarkRead>(asked->command.what)) return true;
+  const bool message = std::holds_alternative<core::SendMessage>(asked->command.what);
+  return engine_.lane_of(id_).admits(!message);
 }
 
 void ConversationActor::schedule() {
@@ -81,7 +90,7 @@ void ConversationActor::turn() {
     if (!expired(letter)) handle(std::move(letter));
   }
   schedule();
-  if (absent()) changed_();
+  if (absent()) owner_.changed(id_);
 }
 
 bool ConversationActor::expired(Letter& letter) {
@@ -231,7 +240,7 @@ std::size_t ConversationActor::bytes() const {
     bytes += sizeof(member) + member.user.value.capacity();
     for (const auto& device : member.devices) bytes += sizeof(device) + device.value.capacity();
   }
-  constexpr std::size_t bytes_per_key = 320;  // map node, two strings, outcome
+  constexpr std::size_t bytes_per_key = 320;  // node, two strings, outcome
   return bytes + head_.keys().size() * bytes_per_key + mailbox_bytes_;
 }
 

@@ -5,8 +5,8 @@
 #include "actors/letter.hpp"
 #include "core/conversation.hpp"
 
-#include <deque>
 #include <functional>
+#include <list>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -22,9 +22,14 @@ namespace catbird::actors {
 /// there. The registry destroys it only when settled() (or when the process ends).
 class ConversationActor {
  public:
-  /// `changed` is called when the actor is absent() or ended: the registry posts a look at it.
-  ConversationActor(core::ConvoId id, Executor& own, Engine& engine,
-                    std::move_only_function<void()> changed);
+  /// Told when an actor is absent() or ended; must not destroy it before it has returned.
+  class Owner {
+   public:
+    virtual ~Owner() = default;
+    virtual void changed(const core::ConvoId& id) = 0;
+  };
+  /// All of them, `id` too, outlive the actor.
+  ConversationActor(const core::ConvoId& id, Executor& own, Engine& engine, Owner& owner);
   ~ConversationActor();
 
   ConversationActor(const ConversationActor&) = delete;
@@ -71,6 +76,7 @@ class ConversationActor {
   void keys_loaded(std::uint64_t activation, Result<storage::Reader::Keys> result);
   void retry_load();
 
+  bool admitted(const Letter& letter) const;
   void schedule();
   void turn();
   bool expired(Letter& letter);
@@ -88,12 +94,12 @@ class ConversationActor {
   void confirmed(Result<std::optional<storage::Standing>> standing);
   bool stands(const std::optional<storage::Standing>& standing) const;
   void give_unwritten(Place place);
-  std::deque<Place> take_gate();
+  std::list<Place> take_gate();
   void confirm_refusal(Place place);
 
   void fail_activation(storage::WriteResult result);
   void resolve_rejected(Place place, Error error);
-  void requeue(std::deque<Place> places);
+  void requeue(std::list<Place> places);
   void end_activation();
   void renew_fence();
   void log_start() const;
@@ -105,15 +111,16 @@ class ConversationActor {
   void count_out(const Letter& letter);
   void observe(const Letter& letter, Instant since);
 
-  const core::ConvoId id_;
+  const core::ConvoId& id_;  // the registry keeps it
   Executor& own_;
   Engine& engine_;
-  std::move_only_function<void()> changed_;
+  Owner& owner_;
 
   State state_ = State::cold;
-  std::deque<Letter> mailbox_;
+  // Lists: most actors are idle, and then have no block of memory here.
+  std::list<Letter> mailbox_;
   std::size_t mailbox_bytes_ = 0;
-  std::deque<Place> gate_;
+  std::list<Place> gate_;
   std::size_t writes_open_ = 0;
   std::size_t reads_waiting_ = 0;  // AccessLetters behind the gate
   std::size_t reads_open_ = 0;

@@ -37,6 +37,7 @@ struct ActorMetrics {
   obs::Gauge& mailbox_depth;
   obs::Counter& mailbox_full;
   obs::Counter& drops_deadline;
+  obs::Counter& drops_overload;
   obs::Counter& quarantined;
   obs::Counter& audit_mismatches;
   obs::Counter& epoch_conflicts;
@@ -65,6 +66,8 @@ struct Engine {
   std::vector<CommitLane*> lanes{};
   /// False where another process may write: answers from memory are then confirmed.
   std::function<bool()> alone = [] { return true; };
+  /// Hands free memory back to the system, on a reader thread; empty: nothing does.
+  std::function<void()> give_memory_back{};
   Confirmer confirmer{readers};
 
   CommitLane& lane_of(const core::ConvoId& convo) const {

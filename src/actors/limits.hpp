@@ -28,5 +28,12 @@ inline constexpr std::uint32_t letter_attempts_max = 3;
 inline constexpr std::uint32_t letter_decisions_max = 8;
 inline constexpr std::chrono::seconds key_window_idle{60};
 inline constexpr std::chrono::seconds sweep_interval_max{15};
+/// A write that would wait longer than this for its transaction is refused at once (503): what is
+/// admitted stays quick, however many ask. Group changes may wait a tenth longer.
+inline constexpr std::chrono::milliseconds admission_wait_max{200};
+/// So many may always wait: more than a transaction, so that the lane never runs dry.
+inline constexpr std::size_t admission_sets_min = lane_batch_sets_max * 3 / 2;
+/// Actors that must have left before free memory is given back to the system.
+inline constexpr std::size_t actors_per_trim = 1000;
 
 }  // namespace catbird::actors

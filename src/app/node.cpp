@@ -17,6 +17,7 @@
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/signal_set.hpp>
+#include <malloc.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -176,7 +177,8 @@ void NodeImpl::build_engine(core::Fence fence) {
                                    .actor_bytes_max = config_.actor_bytes_max,
                                    .convo_labels = config_.convo_labels,
                                    .lanes = lanes,
-                                   .alone = alone});
+                                   .alone = alone,
+                                   .give_memory_back = [] { malloc_trim(0); }});
   std::vector<actors::Executor*> executors;
   executors.reserve(workers_.size());
   for (auto& worker : workers_) executors.push_back(&worker->executor);

@@ -13,7 +13,9 @@ constexpr char separator = '\n';
 }  // namespace
 
 KeyWindow::KeyWindow(const KeyWindow& other) {
-  for (const auto* known : other.order_) add(*known);
+  for (std::size_t i = 0; i < other.order_.size(); ++i) {
+    add(*other.order_[(other.oldest_ + i) % other.order_.size()]);
+  }
   complete_ = other.complete_;
 }
 
@@ -30,10 +32,12 @@ std::string KeyWindow::request_key(const Did& user, const RequestKey& key) {
 void KeyWindow::add(KnownKey known) {
   const auto [place, fresh] = known_.insert(std::move(known));
   if (!fresh) return;
-  order_.push_back(&*place);
-  if (order_.size() <= key_window_max) return;
-  known_.erase(known_.find(*order_.front()));
-  order_.pop_front();
+  if (order_.size() < key_window_max) {
+    order_.push_back(&*place);
+    return;
+  }
+  known_.erase(known_.find(*std::exchange(order_[oldest_], &*place)));
+  oldest_ = (oldest_ + 1) % order_.size();
   complete_ = false;
 }
 
@@ -45,6 +49,8 @@ const KnownKey* KeyWindow::find(std::string_view key) const {
 void KeyWindow::clear() {
   known_.clear();
   order_.clear();
+  order_.shrink_to_fit();
+  oldest_ = 0;
   complete_ = false;
 }
 

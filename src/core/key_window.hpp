@@ -3,10 +3,10 @@
 
 #include "core/snapshot.hpp"
 
-#include <deque>
 #include <string>
 #include <string_view>
 #include <unordered_set>
+#include <vector>
 
 namespace catbird::core {
 
@@ -45,7 +45,8 @@ class KeyWindow {
   };
   // Never walked through, so that nothing depends on its order.
   std::unordered_set<KnownKey, ByKey, ByKey> known_;
-  std::deque<const KnownKey*> order_;  // oldest first
+  std::vector<const KnownKey*> order_;  // oldest first, from `oldest_` on and round
+  std::size_t oldest_ = 0;
   bool complete_ = true;
 };
 

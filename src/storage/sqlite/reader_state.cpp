@@ -102,6 +102,7 @@ Result<Loaded> SqliteReader::load(const core::ConvoId& convo) {
   state.epoch = row.epoch;
   state.last_seq = row.last_seq;
   state.group_info_epoch = row.group_info_epoch;
+  state.members.reserve(members->size());
   auto device = devices->begin();
   for (auto& member : *members) {
     core::Member out{.user = member.user,

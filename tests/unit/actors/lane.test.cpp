@@ -65,6 +65,76 @@ TEST_F(LaneTest, gathers_what_comes_while_a_transaction_runs) {
   EXPECT_EQ(world.store->batches[1].size(), 3U);
 }
 
+TEST_F(LaneTest, admits_no_more_than_it_can_write_soon) {
+  auto slow = [this](auto sets, auto jobs, auto& real) {
+    world.wait(std::chrono::milliseconds(100));
+    return all_end(committed, Errc::internal)(sets, jobs, real);
+  };
+  world.store->next.emplace_back(slow);
+  accept_batches(9);
+  EXPECT_TRUE(world.lane->admits(false));
+  for (std::size_t i = 0; i < 3 * lane_batch_sets_max; ++i) submit(set_of(1), life);
+  EXPECT_TRUE(world.lane->admits(false));  // how long a write takes is not known yet
+
+  world.lane_thread.run_one();
+
+  EXPECT_TRUE(world.lane->admits(false));  // two transactions wait, at 100 ms each
+  std::size_t more = 0;
+  for (; world.lane->admits(false); ++more) submit(set_of(1), life);
+  EXPECT_EQ(more, 1U);
+  EXPECT_TRUE(world.lane->admits(true));  // a group change may wait a little longer
+  for (int i = 0; i < 100; ++i) submit(set_of(1), life);
+  EXPECT_FALSE(world.lane->admits(true));
+  world.settle();
+  EXPECT_TRUE(world.lane->admits(false));
+}
+
+TEST_F(LaneTest, admits_little_while_the_database_hangs) {
+  bool few = false;
+  bool many = true;
+  world.store->next.push_back([&](auto sets, auto jobs, auto& real) {
+    world.wait(std::chrono::milliseconds(300));
+    few = world.lane->admits(false);
+    for (std::size_t i = 0; i < admission_sets_min; ++i) submit(set_of(1), life);
+    many = world.lane->admits(false);
+    return all_end(committed, Errc::internal)(sets, jobs, real);
+  });
+  accept_batches(9);
+  submit(set_of(1), life);
+
+  world.settle();
+
+  EXPECT_TRUE(few);
+  EXPECT_FALSE(many);
+}
+
+TEST_F(LaneTest, what_is_not_admitted_is_refused_at_once_and_reads_are_not) {
+  world.created({bob});
+  bool reads_and_marks = false;
+  Answer refused;
+  world.store->next.push_back([&](auto sets, auto jobs, auto& real) {
+    world.wait(std::chrono::milliseconds(300));
+    for (std::size_t i = 0; i < admission_sets_min; ++i) submit(set_of(1), life);
+    refused = world.ask(message(bob, "m2"));
+    const auto seen = world.look(bob);
+    const auto marked = world.ask(mark_read(bob, 1));
+    world.worker.run_one();
+    reads_and_marks = !seen->yet() && !marked->yet();
+    return real.commit(sets, jobs);
+  });
+  accept_batches(3);
+  world.ask(message(bob, "m1"));
+
+  world.settle();
+
+  ASSERT_TRUE(refused);
+  EXPECT_EQ(refused->code(), Errc::overloaded);
+  EXPECT_TRUE(reads_and_marks);
+  EXPECT_EQ(world.metric(
+                "actor_message_drops_total{actor_type=\"conversation_actor\",reason=\"overload\"}"),
+            1);
+}
+
 TEST_F(LaneTest, bounds_a_transaction_in_write_sets) {
   accept_batches(2);
   for (std::size_t i = 0; i < lane_batch_sets_max + 1; ++i) submit(set_of(1), life);

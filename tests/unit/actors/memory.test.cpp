@@ -71,6 +71,25 @@ TEST(Absent, conversation_that_is_created_right_after_is_not_lost) {
   EXPECT_EQ(world.done(message(bob, "m1")).seq, core::Seq(1));
 }
 
+TEST(Passivation, of_many_gives_free_memory_back_once) {
+  World world;
+  int given = 0;
+  world.engine->give_memory_back = [&given] { ++given; };
+  for (std::size_t i = 0; i < actors_per_trim; ++i) {
+    const core::ConvoId convo("c" + std::to_string(i));
+    world.ask(convo, create({bob}));
+  }
+  world.settle();
+  world.wait(world.engine->idle_timeout);
+  world.sweep();
+  EXPECT_EQ(given, 0);  // nobody had left when it began
+
+  world.sweep();
+  EXPECT_EQ(given, 1);
+  world.sweep();
+  EXPECT_EQ(given, 1);
+}
+
 TEST(KeyWindow, is_dropped_when_idle_and_read_again_for_the_next_keyed_command) {
   World world;
   world.created({bob});
@@ -252,8 +271,13 @@ TEST(Passivation, does_not_lose_a_letter_that_comes_with_the_audits_answer) {
 
 /// Bytes of an actor of create_many().
 std::size_t actor_bytes() {
+  struct Nobody final : ConversationActor::Owner {
+    void changed(const core::ConvoId&) override {}
+  };
   World world;
-  ConversationActor actor(convo_number(0), world.worker, *world.engine, [] {});
+  Nobody owner;
+  const auto id = convo_number(0);
+  ConversationActor actor(id, world.worker, *world.engine, owner);
   auto one = create({bob});
   std::get<core::CreateConvo>(one.what).group_id = bytes("0");
   Letter letter;
