@@ -16,8 +16,10 @@ namespace catbird::actors {
 
 namespace {
 
-/// Of the newest transaction in the running mean.
-constexpr std::int64_t pace_share = 4;
+/// Of the newest transaction in the running mean. A single slow one (a checkpoint, a hiccup of the
+/// disk) hardly counts; a database that has become slow is believed after a few.
+constexpr std::int64_t pace_share_up = 16;
+constexpr std::int64_t pace_share_down = 4;
 
 std::int64_t nanoseconds(Instant instant) { return std::chrono::nanoseconds(instant).count(); }
 
@@ -60,10 +62,11 @@ bool CommitLane::admits(bool group_change) const {
   const auto waiting = waiting_.load(std::memory_order_relaxed);
   if (waiting < admission_sets_min || mutant("admits_everything")) return true;
   const auto since = open_since_ns_.load(std::memory_order_relaxed);
-  const auto open = since == 0 ? 0 : nanoseconds(own_.now()) - since;
-  const auto wait =
-      open + static_cast<std::int64_t>(waiting) * pace_ns_.load(std::memory_order_relaxed);
-  const std::int64_t most = std::chrono::nanoseconds(admission_wait_max).count();
+  if (since != 0 && nanoseconds(own_.now()) - since > nanoseconds(admission_stall_max)) {
+    return false;
+  }
+  const auto wait = static_cast<std::int64_t>(waiting) * pace_ns_.load(std::memory_order_relaxed);
+  const auto most = nanoseconds(admission_wait_max);
   return wait <= (group_change ? most + most / 10 : most);
 }
 
@@ -74,7 +77,8 @@ void CommitLane::learn_pace(Instant began, std::size_t writes, bool more) {
   const auto took =
       (nanoseconds(own_.now()) - nanoseconds(began)) / static_cast<std::int64_t>(writes);
   const auto before = pace_ns_.load(std::memory_order_relaxed);
-  pace_ns_ = before == 0 ? took : before + (took - before) / pace_share;
+  const auto share = took > before ? pace_share_up : pace_share_down;
+  pace_ns_ = before == 0 ? took : before + (took - before) / share;
 }
 
 void CommitLane::submit(SetEntry entry) {

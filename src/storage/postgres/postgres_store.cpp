@@ -10,6 +10,7 @@
 #include "storage/postgres/schema.hpp"
 #include "storage/postgres/writer.hpp"
 
+#include <functional>
 #include <utility>
 #include <vector>
 
@@ -31,6 +32,16 @@ Timeouts timeouts_of(const PostgresOptions& options) {
 
 /// A failover may lead to a server that is less careful than the one we started on.
 Result<void> check_again(Connection& connection) { return check_server(connection); }
+
+/// A migration may take as long as it takes, and so may the wait for another process's.
+Result<void> with_patience(const std::string& url, Counters& counters,
+                           const std::function<Result<void>(Connection&)>& work) {
+  Timeouts patient;
+  patient.answer = std::chrono::hours(24 * 7);
+  auto connection = Connection::open(url, Access::write, patient, counters);
+  if (!connection) return std::unexpected(connection.error());
+  return work(**connection);
+}
 
 class PostgresStores final : public Stores {
  public:
@@ -99,7 +110,8 @@ class PostgresStores final : public Stores {
                "(docs/migration.md)");
     }
     if (*version == migrations().size()) return {};
-    return migrate(connection, migrations());
+    return with_patience(options_.url, counters_,
+                         [](Connection& own) { return migrate(own, migrations()); });
   }
 
   PostgresOptions options_;
@@ -163,11 +175,12 @@ Result<std::unique_ptr<Cleaner>> open_postgres_cleaner(const std::string& url) {
 
 Result<void> migrate_postgres(const std::string& url, const Roles& roles) {
   postgres::Counters counters;
-  auto connection = postgres::Connection::open(url, postgres::Access::write, {}, counters);
-  if (!connection) return std::unexpected(connection.error());
-  if (auto safe = postgres::check_server(**connection); !safe) return safe;
-  if (auto done = postgres::migrate(**connection, postgres::migrations()); !done) return done;
-  return postgres::grant_roles(**connection, roles.app, roles.cleanup);
+  return postgres::with_patience(url, counters, [&roles](postgres::Connection& own) {
+    auto done = postgres::check_server(own);
+    if (done) done = postgres::migrate(own, postgres::migrations());
+    if (done) done = postgres::grant_roles(own, roles.app, roles.cleanup);
+    return done;
+  });
 }
 
 }  // namespace catbird::storage

@@ -249,6 +249,9 @@ PostgresWriter::Ended PostgresWriter::run_job(std::size_t index) {
 }
 
 PostgresWriter::Ended PostgresWriter::commit_transaction(std::size_t) {
+  // PostgreSQL answers COMMIT in a broken transaction with a friendly ROLLBACK. A job that hid the
+  // failure of a statement must not make it a success.
+  if (db_->broken()) return judge({Errc::internal, "a statement failed and nobody said so"});
   sent_ = true;
   if (auto done = db_->execute("COMMIT"); !done) return judge(done.error());
   ++db_->counters().commits;

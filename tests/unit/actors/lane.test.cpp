@@ -73,12 +73,12 @@ TEST_F(LaneTest, admits_no_more_than_it_can_write_soon) {
   world.store->next.emplace_back(slow);
   accept_batches(9);
   EXPECT_TRUE(world.lane->admits(false));
-  for (std::size_t i = 0; i < 3 * lane_batch_sets_max; ++i) submit(set_of(1), life);
+  for (std::size_t i = 0; i < 5 * lane_batch_sets_max / 2; ++i) submit(set_of(1), life);
   EXPECT_TRUE(world.lane->admits(false));  // how long a write takes is not known yet
 
   world.lane_thread.run_one();
 
-  EXPECT_TRUE(world.lane->admits(false));  // two transactions wait, at 100 ms each
+  EXPECT_TRUE(world.lane->admits(false));  // one and a half wait, at 100 ms each
   std::size_t more = 0;
   for (; world.lane->admits(false); ++more) submit(set_of(1), life);
   EXPECT_EQ(more, 1U);
@@ -93,7 +93,7 @@ TEST_F(LaneTest, admits_little_while_the_database_hangs) {
   bool few = false;
   bool many = true;
   world.store->next.push_back([&](auto sets, auto jobs, auto& real) {
-    world.wait(std::chrono::milliseconds(300));
+    world.wait(admission_stall_max + std::chrono::milliseconds(1));
     few = world.lane->admits(false);
     for (std::size_t i = 0; i < admission_sets_min; ++i) submit(set_of(1), life);
     many = world.lane->admits(false);
@@ -113,7 +113,7 @@ TEST_F(LaneTest, what_is_not_admitted_is_refused_at_once_and_reads_are_not) {
   bool reads_and_marks = false;
   Answer refused;
   world.store->next.push_back([&](auto sets, auto jobs, auto& real) {
-    world.wait(std::chrono::milliseconds(300));
+    world.wait(admission_stall_max + std::chrono::milliseconds(1));
     for (std::size_t i = 0; i < admission_sets_min; ++i) submit(set_of(1), life);
     refused = world.ask(message(bob, "m2"));
     const auto seen = world.look(bob);
