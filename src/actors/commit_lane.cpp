@@ -70,10 +70,10 @@ bool CommitLane::admits(bool group_change) const {
   return wait <= (group_change ? most + most / 10 : most);
 }
 
-/// Only transactions that left others waiting tell what a write costs under load.
-void CommitLane::learn_pace(Instant began, std::size_t writes, bool more) {
+/// Only whole transactions tell what a write costs: in a small one it bears the cost alone.
+void CommitLane::learn_pace(Instant began, std::size_t writes, bool whole) {
   open_since_ns_ = 0;
-  if (!more || writes == 0) return;
+  if (!whole || writes == 0) return;
   const auto took =
       (nanoseconds(own_.now()) - nanoseconds(began)) / static_cast<std::int64_t>(writes);
   const auto before = pace_ns_.load(std::memory_order_relaxed);
@@ -142,13 +142,15 @@ void CommitLane::run() {
   const auto began = own_.now();
   open_since_ns_ = nanoseconds(began);
   Batch batch;
+  bool whole = false;
   {
     const std::lock_guard lock(mutex_);
     batch = take_locked();
+    whole = !sets_.empty();
   }
   const auto writes = batch.sets.size();
   write(batch);
-  learn_pace(began, writes, waiting_ != 0);
+  learn_pace(began, writes, whole);
   if (batch.direct) transact(std::move(*batch.direct));
   bool more = false;
   {

@@ -80,7 +80,7 @@ class CommitLane {
   Batch take_locked();
   void write(Batch& batch);
   void transact(DirectEntry entry);
-  void learn_pace(Instant began, std::size_t writes, bool more);
+  void learn_pace(Instant began, std::size_t writes, bool whole);
   void count_transaction(std::chrono::steady_clock::time_point began, std::size_t sets,
                          std::size_t jobs);
   void publish(std::span<const storage::WriteSet> sets,
@@ -96,7 +96,7 @@ class CommitLane {
   obs::Counter& writes_;
   obs::Histogram& envelope_seconds_;  // the predecessor's name for storing a message
 
-  // For admits(): how many writes wait, and what one of them costs while others wait.
+  // For admits(): how many writes wait, and what one of them costs in a whole transaction.
   std::atomic<std::size_t> waiting_{0};
   std::atomic<std::int64_t> pace_ns_{0};
   std::atomic<std::int64_t> open_since_ns_{0};  // of the transaction under way; 0: none

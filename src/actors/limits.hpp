@@ -30,11 +30,11 @@ inline constexpr std::chrono::seconds key_window_idle{60};
 inline constexpr std::chrono::seconds sweep_interval_max{15};
 /// A write that would wait longer than this for its transaction is refused at once (503): what is
 /// admitted stays quick, however many ask. Group changes may wait a tenth longer.
-inline constexpr std::chrono::milliseconds admission_wait_max{150};
+inline constexpr std::chrono::milliseconds admission_wait_max{120};
 /// A transaction open for longer than this counts as a database that hangs.
 inline constexpr std::chrono::milliseconds admission_stall_max{1'000};
-/// So many may always wait: more than a transaction, so that the lane never runs dry.
-inline constexpr std::size_t admission_sets_min = lane_batch_sets_max * 3 / 2;
+/// So many may always wait: the next transaction, so that the lane never runs dry.
+inline constexpr std::size_t admission_sets_min = lane_batch_sets_max;
 /// Actors that must have left before free memory is given back to the system.
 inline constexpr std::size_t actors_per_trim = 1000;
 
