@@ -24,7 +24,7 @@ Result<OpenedStore> open_file(const Config& config, std::function<void(std::stri
   return OpenedStore{std::move(*stores), std::move(tags)};
 }
 
-Result<OpenedStore> open_database(const Config& config) {
+Result<OpenedStore> open_database(const Config& config, std::function<void(std::string)> on_fatal) {
   std::error_code ignored;  // the journal says why it cannot be opened
   const auto folder = std::filesystem::path(config.journal_path).parent_path();
   if (!folder.empty()) std::filesystem::create_directories(folder, ignored);
@@ -36,7 +36,8 @@ Result<OpenedStore> open_database(const Config& config) {
                                         .lanes = config.database_lanes,
                                         .exclusive = config.database_exclusive,
                                         .secret_fingerprint = to_hex(fingerprint),
-                                        .cleanup_url = config.cleanup_url});
+                                        .cleanup_url = config.cleanup_url,
+                                        .on_fatal = std::move(on_fatal)});
   if (!stores) return std::unexpected(stores.error());
   return OpenedStore{std::move(*stores), std::move(tags)};
 }
@@ -44,7 +45,7 @@ Result<OpenedStore> open_database(const Config& config) {
 }  // namespace
 
 Result<OpenedStore> open_store(const Config& config, std::function<void(std::string)> on_fatal) {
-  if (!config.postgres_url.empty()) return open_database(config);
+  if (!config.postgres_url.empty()) return open_database(config, std::move(on_fatal));
   return open_file(config, std::move(on_fatal));
 }
 

@@ -78,10 +78,11 @@ PageBudget::PageBudget(std::size_t rows_max, std::size_t bytes_max)
       bytes_max_(bytes_max == 0 ? core::page_bytes_max : bytes_max) {}
 
 bool PageBudget::take(std::size_t bytes) {
-  const bool fits = rows_ == 0 || (rows_ < rows_max_ && bytes <= bytes_max_ - bytes_);
+  const bool fits = rows_ == 0 || (rows_ < rows_max_ && bytes_ + bytes <= bytes_max_);
   if (!fits) return false;
   ++rows_;
-  bytes_ = std::min(bytes_max_, bytes_ + bytes);
+  bytes_ +=
+      bytes;  // may be beyond the bound after a large first row: then nothing fits, however small
   return true;
 }
 

@@ -12,12 +12,15 @@ namespace {
 
 constexpr std::string_view log_target = "catbird_server::storage";
 constexpr std::chrono::milliseconds look_every{500};
+constexpr std::chrono::milliseconds answer_max{1'000};
 
 }  // namespace
 
 Result<std::unique_ptr<Instance>> Instance::join(std::string url, Timeouts timeouts,
                                                  Counters& counters, bool exclusive) {
-  // The connection is idle outside any transaction; nothing may end it but its loss.
+  // The connection is idle outside any transaction; nothing may end it but its loss. Whether the
+  // lock still is ours must be known soon: answers from memory hang on it.
+  timeouts.answer = answer_max;
   std::unique_ptr<Instance> instance(new Instance(std::move(url), timeouts, counters, exclusive));
   if (auto locked = instance->lock(); !locked) return std::unexpected(locked.error());
   instance->thread_ = std::thread([self = instance.get()] { self->watch(); });

@@ -30,9 +30,6 @@ Timeouts timeouts_of(const PostgresOptions& options) {
   return timeouts;
 }
 
-/// A failover may lead to a server that is less careful than the one we started on.
-Result<void> check_again(Connection& connection) { return check_server(connection); }
-
 /// A migration may take as long as it takes, and so may the wait for another process's.
 Result<void> with_patience(const std::string& url, Counters& counters,
                            const std::function<Result<void>(Connection&)>& work) {
@@ -63,7 +60,7 @@ class PostgresStores final : public Stores {
     instance_ = std::move(*instance);
     for (std::size_t i = 0; i < options_.lanes; ++i) {
       writers_.push_back(std::make_unique<PostgresWriter>(
-          Connector(options_.url, Access::write, timeouts_, counters_, check_again)));
+          Connector(options_.url, Access::write, timeouts_, counters_, again())));
     }
     return {};
   }
@@ -75,13 +72,13 @@ class PostgresStores final : public Stores {
 
   Result<std::unique_ptr<Reader>> open_reader() override {
     return std::make_unique<PostgresReader>(
-        Connector(options_.url, Access::read, timeouts_, counters_, {}));
+        Connector(options_.url, Access::read, timeouts_, counters_, again()));
   }
 
   Result<std::unique_ptr<Cleaner>> open_cleaner() override {
     const auto& url = options_.cleanup_url.empty() ? options_.url : options_.cleanup_url;
     return std::make_unique<PostgresCleaner>(
-        Connector(url, Access::write, timeouts_, counters_, {}));
+        Connector(url, Access::write, timeouts_, counters_, again()));
   }
 
   std::string incarnation() const override { return incarnation_; }
@@ -98,6 +95,21 @@ class PostgresStores final : public Stores {
   }
 
  private:
+  /// Asked of every connection. A failover may lead to a server that is less careful than the one
+  /// we started on, or that has another history.
+  Connector::Check again() {
+    return [this](Connection& connection) -> Result<void> {
+      if (auto safe = check_server(connection); !safe) return safe;
+      auto now = incarnation_of(connection);
+      if (!now) return std::unexpected(now.error());
+      if (*now == incarnation_) return {};
+      constexpr const char* what =
+          "the database has another history than at the start (a failover, or a restored backup)";
+      if (options_.on_fatal) options_.on_fatal(what);
+      return fail(Errc::storage_unavailable, what);
+    };
+  }
+
   Result<void> ready_schema(Connection& connection) {
     auto version = schema_version(connection);
     if (!version) return std::unexpected(version.error());

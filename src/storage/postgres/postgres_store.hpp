@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -25,6 +26,11 @@ struct PostgresOptions {
   std::string secret_fingerprint{};
   /// Of the role that does the retention; empty: `url`.
   std::string cleanup_url{};
+  /// Called, on the thread of a lane or reader, when a new connection leads to another history than
+  /// the one we started on (a standby was promoted, a backup put back): what was acknowledged since
+  /// may be gone, and nothing in memory is good any more. The process must not go on (L6); until it
+  /// ends, no connection is used.
+  std::function<void(std::string)> on_fatal{};
   std::chrono::milliseconds statement_timeout{5'000};
   std::chrono::milliseconds lock_timeout{1'000};
   std::chrono::milliseconds idle_in_transaction_timeout{2'000};

@@ -34,6 +34,7 @@ class Life {
 
   void step() {
     now_ += pick(core::reservation_ms / 2);
+    if (pick(12) == 0) return clean();
     if (pick(4) == 0) return act_outside();
     auto& script = scripts_[pick(scripts_.size())];
     auto& convo = convos_.at(script.id);
@@ -56,7 +57,8 @@ class Life {
     same("load", [&](Reader& r) { return describe(r.load(script.id)->state); });
     same("keys", [&](Reader& r) { return describe(*r.load_keys(script.id, rows_max)); });
     same("page", [&](Reader& r) {
-      return describe(*test::rows_of(r.page({script.id, from, until, rows_max, bytes_max})));
+      const auto page = *r.page({script.id, from, until, rows_max, bytes_max});
+      return describe(page.rows) + " from " + std::to_string(page.first_seq.value);
     });
     same("commits", [&](Reader& r) {
       return describe(*r.commits({script.id, core::Epoch(pick_fixed(from.value)), core::Epoch(99),
@@ -255,6 +257,39 @@ class Life {
       EXPECT_EQ(answer, first) << names_[i];
     }
     if (choice == 0) published_.push_back(package.ref);
+  }
+
+  // Messages of some past moment expire and key packages that are over go, everywhere alike. What
+  // the fold knows of a conversation stays.
+  void clean() {
+    const Timestamp before(start.value + static_cast<std::int64_t>(pick(
+                                             static_cast<std::uint64_t>(now_ - start.value) + 1)));
+    std::string first;
+    for (std::size_t i = 0; i < backends_.size(); ++i) {
+      std::string answer;
+      auto work = [&](Cleaner& cleaner) {
+        std::uint64_t bodies = 0;
+        for (std::optional<RowHandle> next = 0; next;) {
+          const auto step = *cleaner.expire_messages(before, *next);
+          bodies += step.bodies;
+          next = step.next;
+        }
+        answer = std::to_string(bodies) + " bodies, " +
+                 std::to_string(*cleaner.drop_key_packages(Timestamp(now_))) + " packages";
+      };
+      if (auto own = *backends_[i]->stores().open_cleaner()) {
+        work(*own);
+      } else {
+        const UserJob job{[&work](UserWriter& writer) -> Result<void> {
+          work(*writer.cleaner());
+          return {};
+        }};
+        const auto result = backends_[i]->stores().writer().commit({}, std::vector{job});
+        EXPECT_EQ(result.jobs.at(0).status, CommitStatus::committed);
+      }
+      if (i == 0) first = answer;
+      EXPECT_EQ(answer, first) << names_[i];
+    }
   }
 
   std::mt19937_64 random_;

@@ -11,6 +11,7 @@
 
 #include <gmock/gmock.h>
 
+#include <atomic>
 #include <thread>
 
 namespace catbird::storage {
@@ -136,6 +137,30 @@ TEST_F(Postgres, a_backend_that_is_ended_costs_one_write_and_no_row) {
 
   EXPECT_EQ(result.status, committed);
   EXPECT_EQ(database_.ask("SELECT count(*) FROM catbird.message"), "1");
+}
+
+TEST_F(Postgres, a_database_with_another_history_is_not_written_nor_read) {
+  std::atomic<int> told = 0;
+  PostgresOptions options;
+  options.on_fatal = [&told](const std::string&) { ++told; };
+  auto stores = open(options);
+  auto reader = std::move(*stores->open_reader());
+  Script convo("c1");
+  ASSERT_EQ(write(*stores, convo, convo.create()).status, committed);
+  ASSERT_TRUE(reader->load(convo.id));
+  // As after a promotion or a restore: the log's sequence is another one.
+  database_.run(
+      "BEGIN; ALTER SEQUENCE catbird.message_position RENAME TO old_position;"
+      " CREATE SEQUENCE catbird.message_position MINVALUE 1 CACHE 1; COMMIT;"
+      " SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+      " AND pid <> pg_backend_pid()");
+
+  EXPECT_NE(write(*stores, convo, convo.message("m1")).status, committed);
+  EXPECT_NE(write(*stores, convo, convo.message("m1")).status, committed);
+  EXPECT_FALSE(reader->load(convo.id));
+
+  EXPECT_GT(told, 0);
+  EXPECT_EQ(database_.ask("SELECT count(*) FROM catbird.message"), "0");
 }
 
 TEST_F(Postgres, a_job_that_hides_a_failed_statement_is_not_committed_nor_are_its_neighbours_lost) {
