@@ -13,6 +13,7 @@ namespace catbird::storage {
 namespace {
 
 constexpr int steps = 120;
+constexpr int steps_max = 50;  // of one cleaning
 const std::vector<core::Did> users = {alice, bob, carol, core::Did("did:plc:dave"),
                                       core::Did("did:web:eve.example")};
 const std::vector<core::DeviceId> devices = {core::DeviceId(""), core::DeviceId("phone"),
@@ -269,11 +270,13 @@ class Life {
       std::string answer;
       auto work = [&](Cleaner& cleaner) {
         std::uint64_t bodies = 0;
-        for (std::optional<RowHandle> next = 0; next;) {
+        int taken = 0;
+        for (std::optional<RowHandle> next = 0; next && taken < steps_max; ++taken) {
           const auto step = *cleaner.expire_messages(before, *next);
           bodies += step.bodies;
           next = step.next;
         }
+        EXPECT_LT(taken, steps_max) << "it goes on for ever";
         answer = std::to_string(bodies) + " bodies, " +
                  std::to_string(*cleaner.drop_key_packages(Timestamp(now_))) + " packages";
       };
