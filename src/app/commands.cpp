@@ -5,6 +5,7 @@
 #include "app/open_store.hpp"
 #include "app/retention.hpp"
 #include "app/secret.hpp"
+#include "app/system_clock.hpp"
 #include "auth/service_auth.hpp"
 #include "http/fetch.hpp"
 #include "storage/sqlite/sqlite_store.hpp"
@@ -21,11 +22,7 @@ namespace {
 
 constexpr std::size_t token_id_bytes = 16;
 
-Timestamp now() {
-  return Timestamp(std::chrono::duration_cast<std::chrono::milliseconds>(
-                       std::chrono::system_clock::now().time_since_epoch())
-                       .count());
-}
+Timestamp now() { return SystemClock().now(); }
 
 Result<void> copy_secret(const std::string& from, const std::string& to) {
   std::error_code error;

@@ -6,6 +6,7 @@
 #include "mls/parse.hpp"
 #include "mls/verify.hpp"
 #include "xrpc/key_packages/upload.hpp"
+#include "xrpc/shapes.hpp"
 
 #include <algorithm>
 #include <array>
@@ -83,6 +84,14 @@ core::Event Import::record(const core::ConvoId& convo, const std::string& step) 
 }
 
 Result<void> Import::convo(const storage::OldConvo& old) {
+  if (const auto id = xrpc::convo_id(old.id)) {
+    auto over = recorded(*id, done_mark);
+    if (!over) return std::unexpected(over.error());
+    if (*over) {
+      ++counts_.already_there;
+      return {};
+    }
+  }
   OldRows rows{.convo = old, .members = {}, .messages = {}, .welcomes = {}};
   auto members = parts_.from.members(old.id);
   if (!members) return std::unexpected(members.error());
@@ -108,12 +117,6 @@ Result<void> Import::convo(const storage::OldConvo& old) {
   next.fence = fence_;
   next.epoch = plan->creation_epoch;
   if (there->state.exists) {
-    auto over = recorded(plan->convo, done_mark);
-    if (!over) return std::unexpected(over.error());
-    if (*over) {
-      ++counts_.already_there;
-      return {};
-    }
     auto ours = recorded(plan->convo, begun);
     if (!ours) return std::unexpected(ours.error());
     if (!*ours) return in_the_way(plan->convo, "is already here, and not from an import");

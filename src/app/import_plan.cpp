@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "app/import_plan.hpp"
 
-#include "auth/service_auth.hpp"
 #include "core/limits.hpp"
 #include "mls/framing.hpp"
 #include "mls/parse.hpp"
 #include "mls/verify.hpp"
+#include "xrpc/shapes.hpp"
 
 #include <algorithm>
 #include <map>
@@ -19,14 +19,8 @@ namespace {
 using storage::OldMember;
 using storage::OldMessage;
 
-constexpr std::size_t convo_id_bytes_max = 128;
 constexpr std::size_t msg_id_bytes_max = 128;
 constexpr std::uint16_t default_suite = 1;
-
-std::string lower_hex(std::string text) {
-  const auto bytes = from_hex(text);
-  return bytes && !bytes->empty() ? to_hex(*bytes) : text;
-}
 
 /// One of the predecessor's rows, with what its MLS framing says.
 struct Sorted {
@@ -55,10 +49,9 @@ class Planner {
 
   Result<void> name() {
     const auto& convo = old_.convo;
-    if (convo.id.empty() || convo.id.size() > convo_id_bytes_max) {
-      return fail(Errc::invalid_request, "its id is empty or too long");
-    }
-    plan_.convo = core::ConvoId(lower_hex(convo.id));
+    auto id = xrpc::convo_id(convo.id);
+    if (!id) return fail(Errc::invalid_request, "its id is empty or too long");
+    plan_.convo = std::move(*id);
     const auto creator = old_name(convo.creator);
     if (!creator) return fail(Errc::invalid_request, "its creator is no DID");
     plan_.creator = creator->user;
@@ -315,13 +308,10 @@ class Planner {
 Result<ConvoPlan> plan_convo(const OldRows& old, Timestamp now) { return Planner(old, now).plan(); }
 
 std::optional<OldName> old_name(const std::string& text, const std::string& device) {
-  const auto hash = text.find('#');
-  const auto did = text.substr(0, hash);
-  if (!auth::is_valid_did(did)) return std::nullopt;
-  OldName name{core::Did(did), core::DeviceId(device)};
-  if (device.empty() && hash != std::string::npos) {
-    name.device = core::DeviceId(text.substr(hash + 1));
-  }
+  auto found = xrpc::address(text);
+  if (!found) return std::nullopt;
+  OldName name{std::move(found->user), found->device.value_or(core::DeviceId())};
+  if (!device.empty()) name.device = core::DeviceId(device);
   return name;
 }
 

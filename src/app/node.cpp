@@ -8,6 +8,7 @@
 #include "app/io_executor.hpp"
 #include "app/open_store.hpp"
 #include "app/retention.hpp"
+#include "app/system_clock.hpp"
 #include "app/threads.hpp"
 #include "http/fetch.hpp"
 #include "http/server.hpp"
@@ -35,15 +36,6 @@ constexpr std::string_view log_target = "catbird_server";
 constexpr std::chrono::seconds drain_max{9};  // exit within ten
 
 void say(std::string message) { obs::log(obs::Level::info, log_target, message); }
-
-class SystemClock final : public Clock {
- public:
-  Timestamp now() const override {
-    return Timestamp(std::chrono::duration_cast<std::chrono::milliseconds>(
-                         std::chrono::system_clock::now().time_since_epoch())
-                         .count());
-  }
-};
 
 // After an I/O error under the writer nothing more may be acknowledged (D5): no destructor, no
 // flush, just out. The unit restarts the process, which rebuilds from what is on disk.

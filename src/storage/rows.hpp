@@ -2,8 +2,10 @@
 #pragma once
 
 #include "core/snapshot.hpp"
+#include "storage/checksum.hpp"
 #include "storage/convo_store.hpp"
 #include "storage/rules.hpp"
+#include "storage/user_writer.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -66,5 +68,22 @@ struct PackageRow {
   std::optional<Timestamp> consumed_at;
   std::int64_t body_sum = 0;
 };
+/// The row of a package that is stored now, without an id; consumed from the beginning if it was
+/// used elsewhere.
+inline PackageRow new_package_row(const core::Caller& owner, const NewKeyPackage& package,
+                                  Timestamp now, std::optional<Timestamp> consumed_at) {
+  PackageRow row;
+  row.state.device = owner.device;
+  row.state.last_resort = package.last_resort;
+  row.state.not_after = package.not_after;
+  row.user = owner.user;
+  row.suite = package.suite;
+  row.ref = package.ref;
+  row.hash = package.hash;
+  row.published_at = now;
+  row.consumed_at = consumed_at;
+  row.body_sum = sum_of(package.bytes);
+  return row;
+}
 
 }  // namespace catbird::storage

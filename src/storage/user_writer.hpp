@@ -20,6 +20,12 @@ struct NewKeyPackage {
   Timestamp not_after;  // DECISIONS 14: the minimum of all that bound it
   Bytes bytes;          // as uploaded
 };
+/// What is remembered of a package that was used: no bytes, and never a last resort again.
+inline NewKeyPackage names_of(NewKeyPackage package) {
+  package.last_resort = false;
+  package.bytes.clear();
+  return package;
+}
 enum class PublishResult : std::uint8_t { stored, duplicate, pool_full };
 
 struct ReserveQuery {

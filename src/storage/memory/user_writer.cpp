@@ -38,10 +38,7 @@ class MemoryUserWriter final : public UserWriter {
     for (const auto& id : {package.hash, package.ref}) {
       if (data_.find_package(id) != nullptr) return PublishResult::duplicate;
     }
-    auto names = package;
-    names.last_resort = false;
-    names.bytes.clear();
-    insert(owner, names, at);
+    insert(owner, names_of(package), at);
     return PublishResult::stored;
   }
 

@@ -3,6 +3,7 @@
 
 #include "base/mutant.hpp"
 #include "storage/postgres/convo_row.hpp"
+#include "storage/postgres/message_row.hpp"
 
 #include <algorithm>
 
@@ -46,24 +47,6 @@ constexpr const char* delete_packages =
     " WHERE state <> 'consumed' AND not_after <= $1::bigint ORDER BY not_after"
     " LIMIT $2::bigint)) AND state <> 'consumed'";
 
-/// A row's part without its body, verified.
-Result<core::RowAppended> head_of(Connection& db, const Rows& rows, int at) {
-  core::RowAppended row;
-  row.seq = core::Seq(rows.number(at, 1));
-  row.epoch = core::Epoch(rows.number(at, 2));
-  row.kind = static_cast<core::Kind>(rows.integer(at, 3));
-  row.id = core::MsgId(rows.text(at, 4));
-  if (!rows.is_null(at, 5)) row.base = core::Epoch(rows.number(at, 5));
-  const auto tag = rows.blob(at, 6);
-  std::copy_n(tag.begin(), std::min(row.tag.size(), tag.size()), row.tag.begin());
-  row.committer = core::Did(rows.text(at, 7));
-  row.at = Timestamp(rows.integer(at, 8));
-  if (rows.integer(at, 10) != message_sum(rows.integer(at, 0), row, rows.integer(at, 9))) {
-    return std::unexpected(db.corrupt("message"));
-  }
-  return row;
-}
-
 }  // namespace
 
 Result<Cleaner::Expired> PostgresCleaner::expire_messages(Timestamp before, RowHandle after) {
@@ -100,7 +83,7 @@ Result<std::uint64_t> PostgresCleaner::expire(Connection& db, RowHandle convo, T
   Column seqs(Column::Type::int8);
   Column sums(Column::Type::int8);
   for (int i = 0; i < heads->size(); ++i, ++next.value) {
-    auto head = head_of(db, *heads, i);
+    auto head = message_head(db, *heads, i);
     if (!head) return std::unexpected(head.error());
     if (head->at >= before) break;
     if (head->seq != next) return std::unexpected(db.corrupt("message"));

@@ -8,7 +8,7 @@ namespace catbird::storage::postgres {
 
 /// On a connection of its own, so that it may be another role's (docs/postgresql.md) and never
 /// holds up the lanes: a step locks one conversation's row and never the log.
-class PostgresCleaner final : public Cleaner {
+class PostgresCleaner : public Cleaner {
  public:
   explicit PostgresCleaner(Connector connector) : connector_(std::move(connector)) {}
 

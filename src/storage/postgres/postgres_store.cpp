@@ -146,27 +146,14 @@ Result<std::unique_ptr<Stores>> open_postgres(const PostgresOptions& options) {
 namespace postgres {
 namespace {
 
-/// A cleaner that brings its own counters.
-class OwnCleaner final : public Cleaner {
+/// A base, so that the counters are there before the connection and after it.
+struct OwnCounters {
+  Counters counters;
+};
+class OwnCleaner final : OwnCounters, public PostgresCleaner {
  public:
   explicit OwnCleaner(const std::string& url)
-      : cleaner_(Connector(url, Access::write, {}, counters_, {})) {}
-  Result<Expired> expire_messages(Timestamp before, RowHandle after) override {
-    return cleaner_.expire_messages(before, after);
-  }
-  Result<std::uint64_t> forget_requests(Timestamp before) override {
-    return cleaner_.forget_requests(before);
-  }
-  Result<std::uint64_t> drop_welcomes(Timestamp before) override {
-    return cleaner_.drop_welcomes(before);
-  }
-  Result<std::uint64_t> drop_key_packages(Timestamp now) override {
-    return cleaner_.drop_key_packages(now);
-  }
-
- private:
-  Counters counters_;
-  PostgresCleaner cleaner_;
+      : PostgresCleaner(Connector(url, Access::write, {}, counters, {})) {}
 };
 
 }  // namespace

@@ -169,7 +169,10 @@ class PredecessorTables final : public Predecessor {
                   "members, messages) in its schema public");
     }
     // One state from here to the end; ctid names a row as long as it lasts.
-    return db_->execute("SET TimeZone = 'UTC'; BEGIN");
+    if (auto begun = db_->execute("SET TimeZone = 'UTC'; BEGIN"); !begun) return begun;
+    has_welcomes_ = exists("public.welcome_messages");
+    has_packages_ = exists("public.key_packages");
+    return {};
   }
 
   Result<std::vector<OldConvo>> convos(const std::string& after, std::size_t max) override {
@@ -182,11 +185,11 @@ class PredecessorTables final : public Predecessor {
     return list<OldMessage>(head_and_size, {convo}, message_of);
   }
   Result<std::vector<OldWelcome>> welcomes(const std::string& convo) override {
-    if (!exists("public.welcome_messages")) return std::vector<OldWelcome>{};
+    if (!has_welcomes_) return std::vector<OldWelcome>{};
     return list<OldWelcome>(select_welcomes, {convo}, welcome_of);
   }
   Result<std::vector<OldPackage>> packages(const std::string& after, std::size_t max) override {
-    if (!exists("public.key_packages")) return std::vector<OldPackage>{};
+    if (!has_packages_) return std::vector<OldPackage>{};
     return list<OldPackage>(select_packages, {after, clamped(max)}, package_of);
   }
 
@@ -255,6 +258,8 @@ class PredecessorTables final : public Predecessor {
   Counters counters_;
   std::unique_ptr<Connection> db_;
   dom::parser parser_;
+  bool has_welcomes_ = false;
+  bool has_packages_ = false;
 };
 
 }  // namespace

@@ -2,6 +2,7 @@
 // The history: pages, commits, and the log across conversations.
 #include "core/limits.hpp"
 #include "storage/postgres/batch.hpp"
+#include "storage/postgres/message_row.hpp"
 #include "storage/postgres/reader.hpp"
 #include "storage/rules.hpp"
 
@@ -77,30 +78,20 @@ Call commits_call(const CommitQuery& query) {
 }
 
 Result<Row> row_of(Connection& db, const Rows& rows, int at, const core::ConvoId& convo) {
-  core::RowAppended row;
-  row.seq = core::Seq(rows.number(at, 1));
-  row.epoch = core::Epoch(rows.number(at, 2));
-  row.kind = static_cast<core::Kind>(rows.integer(at, 3));
-  row.id = core::MsgId(rows.text(at, 4));
-  if (!rows.is_null(at, 5)) row.base = core::Epoch(rows.number(at, 5));
-  const auto tag = rows.blob(at, 6);
-  std::copy_n(tag.begin(), std::min(row.tag.size(), tag.size()), row.tag.begin());
-  row.committer = core::Did(rows.text(at, 7));
-  row.at = Timestamp(rows.integer(at, 8));
-  const auto body_sum = rows.integer(at, 9);
+  auto row = message_head(db, rows, at);
+  if (!row) return std::unexpected(row.error());
   const auto body = rows.blob(at, body_column);
-  if (rows.integer(at, 10) != message_sum(rows.integer(at, 0), row, body_sum) ||
-      body_sum != sum_of(body)) {
+  if (rows.integer(at, body_sum_column) != sum_of(body)) {
     return std::unexpected(db.corrupt("message"));
   }
   return Row{.convo = convo,
              .position = rows.number(at, 11),
-             .seq = row.seq,
-             .epoch = row.epoch,
-             .kind = row.kind,
-             .id = std::move(row.id),
-             .committer = std::move(row.committer),
-             .at = row.at,
+             .seq = row->seq,
+             .epoch = row->epoch,
+             .kind = row->kind,
+             .id = std::move(row->id),
+             .committer = std::move(row->committer),
+             .at = row->at,
              .bytes = make_blob({body.begin(), body.end()})};
 }
 

@@ -2,6 +2,7 @@
 // What an activation loads: state and keys.
 #include "core/key_window.hpp"
 #include "storage/postgres/batch.hpp"
+#include "storage/postgres/message_row.hpp"
 #include "storage/postgres/reader.hpp"
 #include "storage/rules.hpp"
 
@@ -50,23 +51,13 @@ struct PlacedKey {
 };
 
 Result<PlacedKey> message_key(Connection& db, const Rows& rows, int at) {
-  core::RowAppended row;
-  row.seq = core::Seq(rows.number(at, 1));
-  row.epoch = core::Epoch(rows.number(at, 2));
-  row.kind = static_cast<core::Kind>(rows.integer(at, 3));
-  row.id = core::MsgId(rows.text(at, 4));
-  if (!rows.is_null(at, 5)) row.base = core::Epoch(rows.number(at, 5));
-  row.tag = array_of<16>(rows.blob(at, 6));
-  row.committer = core::Did(rows.text(at, 7));
-  row.at = Timestamp(rows.integer(at, 8));
-  if (rows.integer(at, 10) != message_sum(rows.integer(at, 0), row, rows.integer(at, 9))) {
-    return std::unexpected(db.corrupt("message"));
-  }
-  return PlacedKey{{.key = core::KeyWindow::message_key(row.id),
+  const auto row = message_head(db, rows, at);
+  if (!row) return std::unexpected(row.error());
+  return PlacedKey{{.key = core::KeyWindow::message_key(row->id),
                     .payload = {},
-                    .tag = row.tag,
-                    .outcome = {row.seq, row.epoch, row.at, {}}},
-                   {row.seq.value, 0, 0}};
+                    .tag = row->tag,
+                    .outcome = {row->seq, row->epoch, row->at, {}}},
+                   {row->seq.value, 0, 0}};
 }
 
 Result<PlacedKey> request_key(Connection& db, const Rows& rows, int at) {

@@ -40,26 +40,13 @@ Result<PublishResult> PostgresUserWriter::note_consumed(const core::Caller& owne
   auto known = db_.query(select_known, {package.hash, package.ref});
   if (!known) return std::unexpected(known.error());
   if (known->integer(0, 0) != 0) return PublishResult::duplicate;
-  auto names = package;
-  names.last_resort = false;
-  names.bytes.clear();
-  return insert(owner, names, at, at);
+  return insert(owner, names_of(package), at, at);
 }
 
 Result<PublishResult> PostgresUserWriter::insert(const core::Caller& owner,
                                                  const NewKeyPackage& package, Timestamp now,
                                                  std::optional<Timestamp> consumed_at) {
-  PackageRow row;
-  row.state.device = owner.device;
-  row.state.last_resort = package.last_resort;
-  row.state.not_after = package.not_after;
-  row.user = owner.user;
-  row.suite = package.suite;
-  row.ref = package.ref;
-  row.hash = package.hash;
-  row.published_at = now;
-  row.consumed_at = consumed_at;
-  row.body_sum = sum_of(package.bytes);
+  const auto row = new_package_row(owner, package, now, consumed_at);
   const auto call = insert_package(row, package.bytes);
   auto stored = db_.query(call.sql, call.params);
   if (!stored) return std::unexpected(stored.error());

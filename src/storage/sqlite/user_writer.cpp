@@ -46,10 +46,7 @@ Result<PublishResult> SqliteUserWriter::note_consumed(const core::Caller& owner,
   auto found = known.next();
   if (!found) return std::unexpected(found.error());
   if (*found) return PublishResult::duplicate;
-  auto names = package;
-  names.last_resort = false;
-  names.bytes.clear();
-  return insert(owner, names, at, at);
+  return insert(owner, names_of(package), at, at);
 }
 
 Result<PublishResult> SqliteUserWriter::insert(const core::Caller& owner,
@@ -57,18 +54,8 @@ Result<PublishResult> SqliteUserWriter::insert(const core::Caller& owner,
                                                std::optional<Timestamp> consumed_at) {
   auto id = next_id(db_, max_package);
   if (!id) return std::unexpected(id.error());
-  PackageRow row;
+  auto row = new_package_row(owner, package, now, consumed_at);
   row.state.id = *id;
-  row.state.device = owner.device;
-  row.state.last_resort = package.last_resort;
-  row.state.not_after = package.not_after;
-  row.user = owner.user;
-  row.suite = package.suite;
-  row.ref = package.ref;
-  row.hash = package.hash;
-  row.published_at = now;
-  row.consumed_at = consumed_at;
-  row.body_sum = sum_of(package.bytes);
   if (auto done = insert_package(db_, row, package.bytes); !done) {
     return std::unexpected(done.error());
   }
