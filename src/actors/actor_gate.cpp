@@ -283,7 +283,7 @@ void ConversationActor::end_activation() {
   ++activation_number_;
   writes_open_ = 0;
   reads_waiting_ = 0;
-  if (!mutant("no_reload_after_failure")) head_ = core::Conversation(id_, {});
+  if (!mutant("no_reload_after_failure")) head_ = core::Conversation();
   keys_ready_ = false;
   state_ = State::waiting;
 }

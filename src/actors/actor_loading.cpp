@@ -59,7 +59,7 @@ void ConversationActor::loaded(std::uint64_t activation, Result<storage::Loaded>
     return;
   }
   if (!mutant("no_reload_after_failure") || !head_.exists()) {
-    head_ = core::Conversation(id_, std::move(result->state));
+    head_ = core::Conversation(std::move(result->state));
   }
   row_ = result->row;
   seen_ = result->fence;

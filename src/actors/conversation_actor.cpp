@@ -172,7 +172,7 @@ void ConversationActor::give_access(Letter& letter, Result<core::Access> access)
 }
 
 void ConversationActor::submit(Place place, core::Decision decision) {
-  auto set = make_write_set(head_, {row_, seen_, version_}, core::Fence(engine_.fence.load()),
+  auto set = make_write_set(id_, head_, {row_, seen_, version_}, core::Fence(engine_.fence.load()),
                             std::move(decision.events));
   if (set.creates) {
     keys_ready_ = true;  // a new conversation has no keys but those it made
@@ -235,13 +235,9 @@ void ConversationActor::count_out(const Letter& letter) {
 }
 
 std::size_t ConversationActor::bytes() const {
-  std::size_t bytes = sizeof(*this) + id_.value.capacity();
-  for (const auto& member : head_.state().members) {
-    bytes += sizeof(member) + member.user.value.capacity();
-    for (const auto& device : member.devices) bytes += sizeof(device) + device.value.capacity();
-  }
   constexpr std::size_t bytes_per_key = 320;  // node, two strings, outcome
-  return bytes + head_.keys().size() * bytes_per_key + mailbox_bytes_;
+  return sizeof(*this) + id_.value.capacity() + head_.state().members.bytes() +
+         head_.keys().size() * bytes_per_key + mailbox_bytes_;
 }
 
 void ConversationActor::drop_keys() {

@@ -90,7 +90,7 @@ Result<std::optional<storage::WriteSet>> DirectGateway::decide(Request& request,
   }
   auto loaded = reader.load(request.convo);
   if (!loaded) return std::unexpected(loaded.error());
-  core::Conversation head(request.convo, loaded->state);
+  core::Conversation head(loaded->state);
   for (const auto& key : core::Conversation::keys_of(request.command)) {
     auto known = reader.find_key(request.convo, key);
     if (!known) return std::unexpected(known.error());
@@ -108,7 +108,8 @@ Result<std::optional<storage::WriteSet>> DirectGateway::decide(Request& request,
   }
   request.outcome = std::move(decision->outcome);
   if (decision->events.empty()) return std::nullopt;
-  auto set = make_write_set(head, Footing::of(*loaded), fence, std::move(decision->events));
+  auto set =
+      make_write_set(request.convo, head, Footing::of(*loaded), fence, std::move(decision->events));
   request.new_epoch = set.new_epoch > set.epoch;
   return set;
 }
@@ -159,7 +160,7 @@ void DirectGateway::access(core::ConvoId convo, core::Did user, Instant deadline
     } else if (auto loaded = reader.load(convo); !loaded) {
       seen = std::unexpected(loaded.error());
     } else {
-      seen = core::Conversation(convo, std::move(loaded->state)).access(user);
+      seen = core::Conversation(std::move(loaded->state)).access(user);
     }
     own.post([this, seen = std::move(seen), reply = std::move(reply)]() mutable {
       leave(0);

@@ -5,10 +5,11 @@
 
 namespace catbird::actors {
 
-storage::WriteSet make_write_set(core::Conversation& head, const Footing& footing,
-                                 core::Fence fence, std::vector<core::Event> events) {
+storage::WriteSet make_write_set(const core::ConvoId& convo, core::Conversation& head,
+                                 const Footing& footing, core::Fence fence,
+                                 std::vector<core::Event> events) {
   storage::WriteSet set;
-  set.convo = head.id();
+  set.convo = convo;
   set.row = footing.row;
   set.creates = !head.exists();
   set.seen = footing.seen;

@@ -22,7 +22,8 @@ struct Footing {
 
 /// Applies `events`, which were decided on `head`, to it, and gives what to store. Both gateways
 /// write this; `fence` is the writer's own.
-storage::WriteSet make_write_set(core::Conversation& head, const Footing& footing,
-                                 core::Fence fence, std::vector<core::Event> events);
+storage::WriteSet make_write_set(const core::ConvoId& convo, core::Conversation& head,
+                                 const Footing& footing, core::Fence fence,
+                                 std::vector<core::Event> events);
 
 }  // namespace catbird::actors

@@ -17,11 +17,6 @@ struct Overload : F... {
   using F::operator()...;
 };
 
-auto lower_bound_of(auto& members, const Did& user) {
-  return std::lower_bound(members.begin(), members.end(), user,
-                          [](const Member& member, const Did& did) { return member.user < did; });
-}
-
 }  // namespace
 
 Timestamp blurred(Timestamp now) { return Timestamp(now.value - now.value % row_time_bucket_ms); }
@@ -142,13 +137,14 @@ Result<Decision> Conversation::decide_read(const Command& command, const MarkRea
 Result<Access> Conversation::access(const Did& user) const {
   const auto* member = find(user);
   if (member == nullptr) return fail(Errc::not_member);
-  return Access{
-      .active = member->active(),
-      .after = member->join_seq,
-      .until = member->left && !mutant("departed_reads_on") ? member->left->seq : state_.last_seq,
-      .last_seq = state_.last_seq,
-      .read_seq = member->read_seq,
-      .epoch = state_.epoch};
+  return Access{.active = member->active(),
+                .after = member->join_seq,
+                .until = !member->active() && !mutant("departed_reads_on")
+                             ? state_.members.left(*member)->seq
+                             : state_.last_seq,
+                .last_seq = state_.last_seq,
+                .read_seq = member->read_seq,
+                .epoch = state_.epoch};
 }
 
 std::unexpected<Error> Conversation::stale(Epoch client) const {
@@ -156,25 +152,22 @@ std::unexpected<Error> Conversation::stale(Epoch client) const {
       Error{Errc::epoch_mismatch, {}, EpochClash{state_.epoch.value, client.value}, 0});
 }
 
-const Member* Conversation::find(const Did& user) const {
-  auto it = lower_bound_of(state_.members, user);
-  return it != state_.members.end() && it->user == user ? &*it : nullptr;
-}
+const Roster::Entry* Conversation::find(const Did& user) const { return state_.members.find(user); }
 
-const Member* Conversation::find_active(const Did& user) const {
+const Roster::Entry* Conversation::find_active(const Did& user) const {
   const auto* member = find(user);
   return member != nullptr && member->active() ? member : nullptr;
 }
 
-Member& Conversation::at(const Did& user) {
-  auto it = lower_bound_of(state_.members, user);
-  CATBIRD_CHECK(it != state_.members.end() && it->user == user);
-  return *it;
+Roster::Entry& Conversation::at(const Did& user) {
+  auto* member = state_.members.find(user);
+  CATBIRD_CHECK(member != nullptr);
+  return *member;
 }
 
 std::size_t Conversation::active_count() const {
   return static_cast<std::size_t>(
-      std::ranges::count_if(state_.members, [](const Member& m) { return m.active(); }));
+      std::ranges::count_if(state_.members.entries(), &Roster::Entry::active));
 }
 
 void Conversation::apply(const Event& event) {
@@ -193,31 +186,23 @@ void Conversation::apply_one(const ConvoCreated& event) {
 }
 
 void Conversation::apply_one(const MemberAdded& event) {
-  auto it = lower_bound_of(state_.members, event.user);
-  if (it == state_.members.end() || it->user != event.user) {
-    it = state_.members.insert(it, Member{});
-    it->user = event.user;
+  auto* member = state_.members.find(event.user);
+  if (member == nullptr) {
+    member = &state_.members.insert(event.user);
   } else {
-    CATBIRD_CHECK(!it->active());  // decide() refuses to add an active member
-    it->left.reset();
+    state_.members.come_back(*member);  // decide() refuses to add an active member
   }
-  it->admin = event.admin;
-  it->join_seq = event.join_seq;
-  it->read_seq = std::max(it->read_seq, event.join_seq);
+  member->admin = event.admin;
+  member->join_seq = event.join_seq;
+  member->read_seq = std::max(member->read_seq, event.join_seq);
 }
 
 void Conversation::apply_one(const DeviceAdded& event) {
-  auto& devices = at(event.user).devices;
-  auto it = std::ranges::lower_bound(devices, event.device);
-  if (it == devices.end() || *it != event.device) devices.insert(it, event.device);
+  state_.members.add_device(at(event.user), event.device);
 }
 
 void Conversation::apply_one(const MemberLeft& event) {
-  auto& member = at(event.user);
-  CATBIRD_CHECK(member.active());
-  member.left = Departure{event.left_seq, event.epoch, event.at};
-  member.admin = false;
-  member.devices.clear();
+  state_.members.leave(at(event.user), {event.left_seq, event.epoch, event.at});
 }
 
 void Conversation::apply_one(const AdminPromoted& event) { at(event.user).admin = true; }

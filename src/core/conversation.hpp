@@ -41,7 +41,7 @@ struct Access {
 class Conversation {
  public:
   Conversation() = default;
-  Conversation(ConvoId id, Snapshot snapshot) : id_(std::move(id)), state_(std::move(snapshot)) {}
+  explicit Conversation(Snapshot snapshot) : state_(std::move(snapshot)) {}
 
   Result<Decision> decide(const Command& command, Timestamp now) const;
   void apply(const Event& event);
@@ -58,7 +58,6 @@ class Conversation {
   /// All keys of the command, as the window and the stores name them.
   static std::vector<std::string> keys_of(const Command& command);
 
-  const ConvoId& id() const { return id_; }
   const Snapshot& state() const { return state_; }
   bool exists() const { return state_.exists; }
   Seq last_seq() const { return state_.last_seq; }
@@ -90,9 +89,9 @@ class Conversation {
   std::optional<Did> heir(const std::vector<Did>& leaving) const;
   std::unexpected<Error> stale(Epoch client) const;
 
-  const Member* find(const Did& user) const;
-  const Member* find_active(const Did& user) const;
-  Member& at(const Did& user);
+  const Roster::Entry* find(const Did& user) const;
+  const Roster::Entry* find_active(const Did& user) const;
+  Roster::Entry& at(const Did& user);
   std::size_t active_count() const;
 
   void apply_one(const ConvoCreated& event);
@@ -107,7 +106,6 @@ class Conversation {
   void apply_one(const ReadMarked& event);
   void apply_one(const RequestRecorded& event);
 
-  ConvoId id_;
   Snapshot state_;
   KeyWindow keys_;
 };

@@ -29,8 +29,9 @@ std::vector<Did> sorted_unique(std::vector<Did> users) {
   return users;
 }
 
-bool holds(const std::vector<Did>& sorted, const Did& user) {
-  return std::ranges::binary_search(sorted, user);
+bool holds(const std::vector<Did>& sorted, std::string_view user) {
+  return std::ranges::binary_search(sorted, user, {},
+                                    [](const Did& did) { return std::string_view(did.value); });
 }
 
 // A commit has no client-chosen id. Its hash is one, and makes a byte-identical handshake replay a
@@ -75,7 +76,7 @@ Result<Decision> Conversation::decide_create(const Command& command, const Creat
   }
 
   // The rest is checked on the conversation as it will be.
-  Conversation created(id_, {});
+  Conversation created;
   for (const auto& event : decision.events) created.apply(event);
   Change change;
   change.command = &command;
@@ -143,9 +144,10 @@ Result<Decision> Conversation::decide_leave(const Command& command, const LeaveC
                                             Timestamp now) const {
   const auto* target = find(leave.target);
   const bool self = leave.target == command.caller.user;
-  if (self && target != nullptr && target->left) {
+  if (self && target != nullptr && !target->active()) {
     // DECISIONS 2: a second leave gets the first answer until re-added.
-    return Decision{{}, {target->left->seq, target->left->epoch, target->left->at, {}}};
+    const auto& left = *state_.members.left(*target);
+    return Decision{{}, {left.seq, left.epoch, left.at, {}}};
   }
   const auto* caller = find_active(command.caller.user);
   if (caller == nullptr) return fail(Errc::not_member);
@@ -198,8 +200,8 @@ Result<void> Conversation::check_welcome(const Change& change) const {
   if (!change.parts->welcome) return {};
   for (const auto& recipient : change.parts->welcome->recipients) {
     const bool stays =
-        find_active(recipient.user) != nullptr && !holds(change.removes, recipient.user);
-    if (!stays && !holds(change.adds, recipient.user)) {
+        find_active(recipient.user) != nullptr && !holds(change.removes, recipient.user.value);
+    if (!stays && !holds(change.adds, recipient.user.value)) {
       return fail(Errc::invalid_request, "the Welcome is for someone who is not being added");
     }
   }
@@ -208,14 +210,14 @@ Result<void> Conversation::check_welcome(const Change& change) const {
 
 std::optional<Did> Conversation::heir(const std::vector<Did>& leaving) const {
   if (mutant("last_admin_vanishes")) return std::nullopt;
-  const Member* oldest = nullptr;
-  for (const auto& member : state_.members) {
-    if (!member.active() || holds(leaving, member.user)) continue;
+  const Roster::Entry* oldest = nullptr;
+  for (const auto& member : state_.members.entries()) {
+    if (!member.active() || holds(leaving, state_.members.name(member))) continue;
     if (member.admin) return std::nullopt;
     if (oldest == nullptr || member.join_seq < oldest->join_seq) oldest = &member;
   }
   if (oldest == nullptr) return std::nullopt;
-  return oldest->user;
+  return Did(std::string(state_.members.name(*oldest)));
 }
 
 Result<Decision> Conversation::change_group(const Change& change) const {

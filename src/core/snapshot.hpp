@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "core/roster.hpp"
 #include "core/types.hpp"
 
 #include <optional>
@@ -8,26 +9,6 @@
 #include <vector>
 
 namespace catbird::core {
-
-struct Departure {
-  Seq seq;
-  Epoch epoch;
-  Timestamp at;
-  friend bool operator==(const Departure&, const Departure&) = default;
-};
-
-/// A user of a conversation, present or departed, with its devices.
-struct Member {
-  Did user;
-  bool admin = false;
-  Seq join_seq;
-  std::optional<Departure> left;
-  Seq read_seq;
-  std::vector<DeviceId> devices;  // sorted
-
-  bool active() const { return !left.has_value(); }
-  friend bool operator==(const Member&, const Member&) = default;
-};
 
 /// Everything an activation keeps of a conversation, as the store loads it: a constant number of
 /// indexed queries, whatever the length of the history. Message bytes are never part of it.
@@ -41,7 +22,7 @@ struct Snapshot {
   Epoch epoch;
   Seq last_seq;  // N
   std::optional<Epoch> group_info_epoch;
-  std::vector<Member> members;  // sorted by user
+  Roster members;
   friend bool operator==(const Snapshot&, const Snapshot&) = default;
 };
 

@@ -87,7 +87,7 @@ History::History(std::uint64_t seed) : random_(seed) {
   world_.now = start;
   for (const auto* text : {"c1", "c2", "c3"}) {
     const auto id = convo_named(text);
-    world_.convos[id].state = core::Conversation(id, {});
+    world_.convos[id].state = core::Conversation();
   }
   open_oracle();
   worlds_.push_back(world_);
@@ -190,15 +190,15 @@ core::GroupParts History::parts(const core::Conversation& convo,
   return out;
 }
 
-core::Command History::command(const core::Conversation& convo) {
+core::Command History::command(const core::ConvoId& id, const core::Conversation& convo) {
   static constexpr std::array<std::size_t, 4> sizes = {60, 900, 9000, 40'000};
   core::Command command;
   command.caller = {alice, phone};
   const auto other = users[1 + pick(users.size() - 1)];
   if (pick(3) != 0) command.key = core::RequestKey{"method", fresh_id().value, {}};
   if (!convo.exists()) {
-    command.what = core::CreateConvo{id32(convo.id().value), suite, "name", {other}, core::Epoch(1),
-                                     parts(convo, {other})};
+    command.what = core::CreateConvo{id32(id.value), suite,          "name",
+                                     {other},        core::Epoch(1), parts(convo, {other})};
   } else {
     switch (pick(10)) {
       case 0:
@@ -228,11 +228,11 @@ core::Command History::command(const core::Conversation& convo) {
 }
 
 void History::add_set(Batch& batch, std::map<core::ConvoId, Convo>& ahead, core::Fence fence) {
-  auto& convo = std::next(ahead.begin(), static_cast<std::ptrdiff_t>(pick(ahead.size())))->second;
-  const auto decision = convo.state.decide(command(convo.state), Timestamp(world_.now));
+  auto& [id, convo] = *std::next(ahead.begin(), static_cast<std::ptrdiff_t>(pick(ahead.size())));
+  const auto decision = convo.state.decide(command(id, convo.state), Timestamp(world_.now));
   if (!decision || decision->events.empty()) return;
   storage::WriteSet set;
-  set.convo = convo.state.id();
+  set.convo = id;
   set.creates = !convo.state.exists();
   set.seen = convo.seen;
   set.fence = fence;

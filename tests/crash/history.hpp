@@ -62,7 +62,7 @@ class History {
   Blob blob(std::size_t bytes_max);
   core::MsgId fresh_id();
   core::GroupParts parts(const core::Conversation& convo, const std::vector<core::Did>& joiners);
-  core::Command command(const core::Conversation& convo);
+  core::Command command(const core::ConvoId& id, const core::Conversation& convo);
   void add_set(Batch& batch, std::map<core::ConvoId, Convo>& ahead, core::Fence fence);
   void add_job(Batch& batch);
   void apply(const Batch& batch);

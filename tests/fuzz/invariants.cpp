@@ -83,7 +83,7 @@ void check_listing(Node& node, const core::Did& user) {
 
 // What an actor answers from memory is what the store would let it answer (O8).
 void check_access(Node& node, const core::ConvoId& id, const core::Did& user) {
-  const core::Conversation stored(id, node.reader().load(id)->state);
+  const core::Conversation stored(node.reader().load(id)->state);
   const auto expected = stored.access(user);
   std::optional<Result<core::Access>> seen;
   node.services().gateway.access(id, user, actors::Instant::max(),

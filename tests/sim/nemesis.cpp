@@ -52,14 +52,16 @@ void Intruder::write(std::size_t convo) {
   const auto loaded = reader_->load(id);
   CATBIRD_CHECK(loaded.has_value());
   const auto& members = loaded->state.members;
-  const auto member = std::ranges::find_if(members, [](const auto& one) { return one.active(); });
-  if (member == members.end()) return;
+  const auto entries = members.entries();
+  const auto member = std::ranges::find_if(entries, &core::Roster::Entry::active);
+  if (member == entries.end()) return;
   const auto fence = stores_->writer().draw_fence();
-  core::Conversation conversation(id, loaded->state);
-  const auto& op = plan(convo, user_of(member->user), conversation.epoch());
+  core::Conversation conversation(loaded->state);
+  const auto& op =
+      plan(convo, user_of(core::Did(std::string(members.name(*member)))), conversation.epoch());
   auto decision = conversation.decide(op.command, outside_.clock.now());
   CATBIRD_CHECK(decision && fence);
-  const auto set = actors::make_write_set(conversation, actors::Footing::of(*loaded), *fence,
+  const auto set = actors::make_write_set(id, conversation, actors::Footing::of(*loaded), *fence,
                                           std::move(decision->events));
   const auto result = stores_->writer().commit({&set, 1}, {});
   CATBIRD_CHECK(result.sets[0].status == storage::CommitStatus::committed);

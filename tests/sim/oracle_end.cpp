@@ -69,7 +69,7 @@ void Oracle::finish_members(const core::Snapshot& stored, std::size_t number) {
     model_.violate("A1: the roster is not the fold of its changes", number);
     return;
   }
-  for (const auto& member : stored.members) {
+  for (const auto& member : stored.members.all()) {
     const auto* known = state.member(user_of(member.user));
     if (known == nullptr || known->active != member.active() || known->admin != member.admin ||
         known->join != member.join_seq.value ||

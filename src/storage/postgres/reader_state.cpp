@@ -138,7 +138,10 @@ Result<Loaded> PostgresReader::load(const core::ConvoId& convo) {
   state.epoch = row->epoch;
   state.last_seq = row->last_seq;
   state.group_info_epoch = row->group_info_epoch;
-  state.members.reserve(members->size());
+  std::size_t text_bytes = 0;
+  for (const auto& member : *members) text_bytes += member.user.value.size();
+  for (const auto& one : *devices) text_bytes += one.device.value.size();
+  state.members.reserve(members->size(), devices->size(), text_bytes);
   auto device = devices->begin();
   for (auto& member : *members) {
     core::Member out{.user = member.user,
@@ -150,7 +153,7 @@ Result<Loaded> PostgresReader::load(const core::ConvoId& convo) {
     while (device != devices->end() && device->user == member.user) {
       out.devices.push_back(std::move((device++)->device));
     }
-    state.members.push_back(std::move(out));
+    state.members.add(out);
   }
   // Both lists are sorted by user: a device left over belongs to nobody.
   if (device != devices->end()) return std::unexpected(db().corrupt("member_device"));

@@ -168,9 +168,8 @@ Result<ConvoFeed::Look> ConvoFeed::look(storage::Reader& reader, storage::LogQue
     auto loaded = reader.load(core::ConvoId(convo));
     if (!loaded) return std::unexpected(loaded.error());
     auto& until = found.ended[convo];
-    for (const auto& member : loaded->state.members) {
-      if (member.user == scope_.user && member.left) until = member.left->seq;
-    }
+    const auto* member = loaded->state.members.find(scope_.user);
+    if (member != nullptr && !member->active()) until = loaded->state.members.left(*member)->seq;
   }
   auto rows = reader.log(query);
   if (!rows) return std::unexpected(rows.error());

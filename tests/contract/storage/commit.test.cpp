@@ -28,9 +28,9 @@ TEST_P(Commit, a_created_conversation_loads_as_the_fold_of_its_events) {
   EXPECT_EQ(loaded.version, core::Version(1));
   EXPECT_NE(loaded.row, 0);
   ASSERT_EQ(loaded.state.members.size(), 2U);
-  EXPECT_EQ(loaded.state.members[0].user, alice);
-  EXPECT_TRUE(loaded.state.members[0].admin);
-  EXPECT_FALSE(loaded.state.members[1].admin);
+  EXPECT_EQ(loaded.state.members.at(0).user, alice);
+  EXPECT_TRUE(loaded.state.members.at(0).admin);
+  EXPECT_FALSE(loaded.state.members.at(1).admin);
 }
 
 TEST_P(Commit, a_conversation_that_is_not_there_loads_as_not_existing) {

@@ -88,7 +88,7 @@ TEST_P(Convos, a_member_that_comes_back_has_no_devices_and_no_departure) {
   write(convo, convo.create({bob}));
   write(convo, convo.set({core::DeviceAdded{bob, core::DeviceId("phone"), core::Seq(0)}}));
   write(convo, convo.set({core::MemberLeft{bob, core::Seq(0), core::Epoch(0), after(1)}}));
-  EXPECT_EQ(reader().load(convo.id)->state.members[1].left,
+  EXPECT_EQ(reader().load(convo.id)->state.members.at(1).left,
             (core::Departure{core::Seq(0), core::Epoch(0), after(1)}));
 
   write(convo, convo.set({core::MemberAdded{bob, false, core::Seq(0), after(2)}}));
@@ -126,7 +126,7 @@ TEST_P(Convos, a_read_mark_never_goes_back) {
 
   write(convo, convo.set({core::ReadMarked{bob, core::Seq(0)}}));
 
-  EXPECT_EQ(reader().load(convo.id)->state.members[1].read_seq, core::Seq(1));
+  EXPECT_EQ(reader().load(convo.id)->state.members.at(1).read_seq, core::Seq(1));
   EXPECT_EQ(unread(bob), 0U);
 }
 

@@ -52,10 +52,11 @@ core::Outcome World::done(core::Command command) {
 void World::foreign_write(const core::Command& command) {
   const auto loaded = reader->load(convo_id());
   const auto fence = stores->writer().draw_fence();
-  core::Conversation convo(convo_id(), loaded->state);
+  core::Conversation convo(loaded->state);
   auto decision = convo.decide(command, start);
   ASSERT_TRUE(decision);
-  const auto set = make_write_set(convo, Footing::of(*loaded), *fence, std::move(decision->events));
+  const auto set =
+      make_write_set(convo_id(), convo, Footing::of(*loaded), *fence, std::move(decision->events));
   const auto result = stores->writer().commit({&set, 1}, {});
   ASSERT_EQ(result.sets[0].status, storage::CommitStatus::committed);
 }

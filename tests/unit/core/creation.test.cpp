@@ -9,7 +9,7 @@ namespace catbird::core {
 namespace {
 
 TEST(CreateConvo, makes_the_caller_a_member_and_the_only_admin) {
-  Conversation convo(convo_id(), {});
+  Conversation convo;
 
   const auto outcome = accept(convo, create({carol, bob, bob}));
 
@@ -20,7 +20,7 @@ TEST(CreateConvo, makes_the_caller_a_member_and_the_only_admin) {
   EXPECT_EQ(state.suite, 1);
   EXPECT_EQ(state.created_at, start);
   ASSERT_EQ(state.members.size(), 3U);
-  EXPECT_TRUE(std::ranges::is_sorted(state.members, {}, &Member::user));
+  EXPECT_TRUE(std::ranges::is_sorted(state.members.all(), {}, &Member::user));
   EXPECT_TRUE(member(convo, alice)->admin);
   EXPECT_FALSE(member(convo, bob)->admin);
   EXPECT_FALSE(member(convo, carol)->admin);
@@ -46,7 +46,7 @@ TEST(CreateConvo, is_refused_for_a_conversation_that_exists) {
 }
 
 TEST(CreateConvo, again_with_its_key_gets_the_members_and_name_of_then) {
-  Conversation convo(convo_id(), {});
+  Conversation convo;
   const auto first = accept(convo, keyed(create({bob}), "k"));
   accept(convo, add(alice, {carol}));
 
@@ -64,7 +64,7 @@ TEST(CreateConvo, is_bounded_in_members) {
   for (std::size_t i = 0; i + 1 < members_max; ++i) {
     others.emplace_back("did:plc:" + std::to_string(i));
   }
-  Conversation convo(convo_id(), {});
+  Conversation convo;
   EXPECT_TRUE(convo.decide(create(others), start));
 
   others.emplace_back("did:plc:one-too-many");
@@ -77,7 +77,7 @@ TEST(CreateConvo, stores_its_welcome_group_info_and_used_packages_with_it) {
   parts.welcome = WelcomePart{blob("welcome"), {{bob, DeviceId("phone"), bytes("ref")}}};
   parts.group_info = info_part(1);
   parts.key_packages = {{bytes("ref"), true}};
-  const Conversation nothing(convo_id(), {});
+  const Conversation nothing;
 
   const auto decision = nothing.decide(what, start);
 
@@ -92,7 +92,7 @@ TEST(CreateConvo, stores_its_welcome_group_info_and_used_packages_with_it) {
 }
 
 TEST(CreateConvo, checks_the_parts_on_the_conversation_as_it_will_be) {
-  const Conversation nothing(convo_id(), {});
+  const Conversation nothing;
   auto stranger = create({bob}, alice, 1);
   std::get<CreateConvo>(stranger.what).parts.welcome =
       WelcomePart{blob("welcome"), {{carol, DeviceId(), {}}}};
@@ -109,7 +109,7 @@ TEST(CreateConvo, checks_the_parts_on_the_conversation_as_it_will_be) {
 TEST(CreateConvo, knows_the_device_of_the_caller) {
   auto what = create({bob});
   what.caller.device = DeviceId("laptop");
-  Conversation convo(convo_id(), {});
+  Conversation convo;
 
   accept(convo, what);
 
@@ -118,7 +118,7 @@ TEST(CreateConvo, knows_the_device_of_the_caller) {
 }
 
 TEST(CreateConvo, records_the_same_answer_that_it_gives) {
-  const Conversation nothing(convo_id(), {});
+  const Conversation nothing;
 
   const auto decision = nothing.decide(keyed(create({bob}), "k"), start);
 

@@ -75,10 +75,10 @@ class RandomCommands {
 
 void expect_sound(const Conversation& convo) {
   const auto& state = convo.state();
-  EXPECT_TRUE(std::ranges::is_sorted(state.members, {}, &Member::user));
+  EXPECT_TRUE(std::ranges::is_sorted(state.members.all(), {}, &Member::user));
   bool anyone = false;
   bool admin = false;
-  for (const auto& one : state.members) {
+  for (const auto& one : state.members.all()) {
     anyone |= one.active();
     admin |= one.admin;
     EXPECT_TRUE(one.active() || !one.admin);
@@ -120,7 +120,7 @@ TEST(Conversation, is_the_fold_of_its_events_whatever_is_asked) {
   for (std::uint64_t seed = 1; seed <= seeds_count && !testing::Test::HasFailure(); ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     RandomCommands commands(seed);
-    Conversation head(convo_id(), {});
+    Conversation head;
     std::vector<Event> log;
     RowChecker rows;
     for (int i = 0; i < commands_count; ++i) {
@@ -137,7 +137,7 @@ TEST(Conversation, is_the_fold_of_its_events_whatever_is_asked) {
       if (head.exists()) expect_sound(head);
     }
 
-    Conversation folded(convo_id(), {});
+    Conversation folded;
     for (const auto& event : log) folded.apply(event);
 
     EXPECT_EQ(folded.state(), head.state());
@@ -150,10 +150,10 @@ TEST(Conversation, decides_alike_after_a_reload_in_the_middle) {
   for (std::uint64_t seed = 1; seed <= seeds_count && !testing::Test::HasFailure(); ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     RandomCommands commands(seed);
-    Conversation kept(convo_id(), {});
+    Conversation kept;
     for (int i = 0; i < commands_count; ++i) {
       // As an actor reloads: the state from the store, the keys from the store.
-      Conversation reloaded(convo_id(), kept.state());
+      Conversation reloaded(kept.state());
       reloaded.keys() = kept.keys();
       const auto command = commands.next(kept);
       const auto now = commands.now();

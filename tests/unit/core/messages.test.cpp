@@ -48,7 +48,7 @@ TEST(SendMessage, is_for_members_only) {
 
   EXPECT_EQ(refusal(convo, message(bob, "m1")).code, Errc::not_member);
   EXPECT_EQ(refusal(convo, message(dave, "m1")).code, Errc::not_member);
-  EXPECT_EQ(refusal(Conversation(convo_id(), {}), message(alice, "m1")).code, Errc::not_member);
+  EXPECT_EQ(refusal(Conversation(), message(alice, "m1")).code, Errc::not_member);
 }
 
 TEST(SendMessage, of_another_epoch_is_told_where_the_server_is) {
@@ -166,7 +166,7 @@ TEST(Access, is_the_same_refusal_for_a_stranger_and_for_no_conversation) {
   const auto convo = with_members({bob});
 
   const auto stranger = convo.access(dave);
-  const auto nothing = Conversation(convo_id(), {}).access(alice);
+  const auto nothing = Conversation().access(alice);
 
   EXPECT_EQ(stranger.error().code, Errc::not_member);
   EXPECT_EQ(nothing.error().code, Errc::not_member);

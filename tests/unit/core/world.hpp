@@ -40,20 +40,20 @@ inline Error refusal(const Conversation& convo, const Command& command, Timestam
 
 /// alice, admin, and the others.
 inline Conversation with_members(std::vector<Did> others, std::uint64_t epoch = 0) {
-  Conversation convo(convo_id(), {});
+  Conversation convo;
   accept(convo, create(std::move(others), alice, epoch));
   return convo;
 }
 
-inline const Member* member(const Conversation& convo, const Did& user) {
-  for (const auto& one : convo.state().members) {
-    if (one.user == user) return &one;
+inline std::optional<Member> member(const Conversation& convo, const Did& user) {
+  for (const auto& one : convo.state().members.all()) {
+    if (one.user == user) return one;
   }
-  return nullptr;
+  return std::nullopt;
 }
 inline bool active(const Conversation& convo, const Did& user) {
-  const auto* one = member(convo, user);
-  return one != nullptr && one->active();
+  const auto one = member(convo, user);
+  return one && one->active();
 }
 
 template <class E>
