@@ -33,7 +33,8 @@ GENERAL_ERRORS = {"InvalidRequest", "Conflict", "AuthenticationRequired", "RateL
                   "MethodNotImplemented"}
 # Older clients know these; this server says the same thing under another name, or never.
 KEPT_FOR_CLIENTS = {"ConvoNotFound", "MutualBlockDetected", "BlockedByMember", "LastMember",
-                    "InvalidAsset", "NotFound", "InvalidBatch"}
+                    "InvalidAsset", "InvalidBatch",
+                    "KeyPackageAlreadyConsumed", "KeyPackageReserved"}
 
 
 def load_folder(folder: pathlib.Path) -> dict:

@@ -181,6 +181,8 @@ void read_limits(Source& source, Config& config) {
       {"RATE_LIMIT_CLAIM_KEY_PACKAGE", claim_key_package},
       {"RATE_LIMIT_ADD_MEMBERS", add_members},
       {"RATE_LIMIT_CREATE_CONVO", create_convo},
+      {"RATE_LIMIT_REGISTER_DEVICE", register_device},
+      {"RATE_LIMIT_SYNC_KEY_PACKAGES", sync_key_packages},
       {"RATE_LIMIT_DID_DEFAULT", other},
   });
   constexpr std::uint64_t most = 100'000'000;
@@ -192,6 +194,7 @@ void read_limits(Source& source, Config& config) {
   source.number("RATE_LIMIT_DID_BUCKET_TTL_SECONDS", ttl, 60, 86'400);
   config.rates.bucket_ttl = std::chrono::seconds(ttl);
   source.number("RATE_LIMIT_IP_PER_MINUTE", config.ip_per_minute, 0, most);
+  source.number("MAX_DEVICES_PER_USER", config.devices_max, 1, 100);
   source.number("SSE_BUFFER_SIZE", config.stream_events_max, 1, 1'000'000);
   source.number("MAX_CONNECTIONS", config.server.limits.connections_max, 1, 1'000'000);
 }

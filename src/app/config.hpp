@@ -3,6 +3,7 @@
 
 #include "app/retention.hpp"
 #include "base/result.hpp"
+#include "core/limits.hpp"
 #include "http/server.hpp"
 #include "xrpc/rate_limiter.hpp"
 
@@ -42,6 +43,7 @@ struct Config {
   bool metrics = true;
   std::string metrics_token;
   bool convo_labels = false;
+  std::size_t devices_max = core::devices_per_user_default;  // MAX_DEVICES_PER_USER
   std::size_t stream_events_max = 5000;
   bool actors = true;  // ENABLE_ACTOR_SYSTEM
   std::chrono::seconds actor_idle_timeout{3600};

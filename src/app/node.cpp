@@ -77,6 +77,7 @@ class NodeImpl final : public Node {
   std::unique_ptr<obs::Metrics> metrics_ = obs::Metrics::create();
   std::unique_ptr<storage::Stores> stores_;
   std::unique_ptr<xrpc::SenderTags> tags_;
+  std::unique_ptr<xrpc::TokenSeal> seal_;
   std::unique_ptr<realtime::Hub> hub_;
   std::unique_ptr<xrpc::RateLimiter> limiter_;
   // Destroyed before the hub and after everything that still posts: see stop_threads().
@@ -130,6 +131,7 @@ Result<void> NodeImpl::open_database() {
   if (!opened) return std::unexpected(opened.error());
   stores_ = std::move(opened->stores);
   tags_ = std::move(opened->tags);
+  seal_ = std::move(opened->seal);
   return {};
 }
 
@@ -186,6 +188,7 @@ void NodeImpl::build_engine(core::Fence fence) {
       .auth = *auth_,
       .clock = clock_,
       .tags = *tags_,
+      .seal = *seal_,
       .limiter = *limiter_,
       .metrics = *metrics_,
       .settings = settings(),
@@ -237,6 +240,7 @@ xrpc::ServiceSettings NodeImpl::settings() const {
   settings.serve_metrics = config_.metrics;
   settings.metrics_token = config_.metrics_token;
   settings.ip_per_minute = config_.ip_per_minute;
+  settings.devices_max = config_.devices_max;
   return settings;
 }
 

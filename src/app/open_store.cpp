@@ -21,7 +21,8 @@ Result<OpenedStore> open_file(const Config& config, std::function<void(std::stri
   auto tags = std::make_unique<xrpc::SenderTags>(*secret);
   auto stores = storage::open_sqlite({.path = config.sqlite_path, .on_fatal = std::move(on_fatal)});
   if (!stores) return std::unexpected(stores.error());
-  return OpenedStore{std::move(*stores), std::move(tags)};
+  return OpenedStore{std::move(*stores), std::move(tags),
+                     std::make_unique<xrpc::TokenSeal>(*secret)};
 }
 
 Result<OpenedStore> open_database(const Config& config, std::function<void(std::string)> on_fatal) {
@@ -39,7 +40,8 @@ Result<OpenedStore> open_database(const Config& config, std::function<void(std::
                                         .cleanup_url = config.cleanup_url,
                                         .on_fatal = std::move(on_fatal)});
   if (!stores) return std::unexpected(stores.error());
-  return OpenedStore{std::move(*stores), std::move(tags)};
+  return OpenedStore{std::move(*stores), std::move(tags),
+                     std::make_unique<xrpc::TokenSeal>(*secret)};
 }
 
 }  // namespace

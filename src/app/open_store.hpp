@@ -5,6 +5,7 @@
 #include "base/result.hpp"
 #include "storage/stores.hpp"
 #include "xrpc/sender_tags.hpp"
+#include "xrpc/token_seal.hpp"
 
 #include <functional>
 #include <memory>
@@ -12,12 +13,13 @@
 
 namespace catbird::app {
 
-/// The database that a configuration names, and the secret that belongs to it.
+/// The database that a configuration names, and what is made of the secret that belongs to it.
 struct OpenedStore {
   std::unique_ptr<storage::Stores> stores;
   std::unique_ptr<xrpc::SenderTags> tags;
+  std::unique_ptr<xrpc::TokenSeal> seal;
 };
-/// Makes both if they are not there. Fails with one line for the operator. `on_fatal`: see
+/// Makes all if they are not there. Fails with one line for the operator. `on_fatal`: see
 /// SqliteOptions.
 Result<OpenedStore> open_store(const Config& config, std::function<void(std::string)> on_fatal);
 

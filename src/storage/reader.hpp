@@ -4,6 +4,7 @@
 #include "base/result.hpp"
 #include "core/snapshot.hpp"
 #include "storage/convo_store.hpp"
+#include "storage/table.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -125,6 +126,27 @@ struct SuiteStats {
   std::optional<Timestamp> oldest_expiry;  // of an available one
 };
 
+/// A user's own packages, the newest first: those it may still be added with (also reserved ones,
+/// not expired at `now`), or those that are used up.
+struct PackageQuery {
+  core::Did user;
+  std::optional<core::DeviceId> device;
+  bool used = false;
+  std::optional<std::int64_t> below;  // continues a listing: PackageView::id of its last
+  std::size_t rows_max = 0;           // 0: all
+  Timestamp now;
+};
+struct PackageView {
+  std::int64_t id = 0;  // in order of publication
+  Bytes hash;           // SHA-256 of the uploaded bytes
+  core::DeviceId device;
+  std::uint16_t suite = 0;
+  bool last_resort = false;
+  bool reserved = false;  // at `now`
+  Timestamp published_at;
+  std::optional<Timestamp> consumed_at;
+};
+
 /// Rows of `convo` with seq > `after` are readable.
 struct Window {
   core::ConvoId convo;
@@ -142,6 +164,7 @@ struct Standing {
 class Reader {
  public:
   virtual ~Reader() = default;
+  virtual TableReader& tables() = 0;
   /// A conversation that does not exist loads with state.exists == false.
   virtual Result<Loaded> load(const core::ConvoId& convo) = 0;
   /// The newest keys, newest first; `complete` iff these are all of the conversation's.
@@ -176,6 +199,7 @@ class Reader {
                                                                  Timestamp now) = 0;
   virtual Result<std::vector<SuiteStats>> key_package_stats(const core::Did& user,
                                                             Timestamp now) = 0;
+  virtual Result<std::vector<PackageView>> packages(const PackageQuery& query) = 0;
   /// One read for all of them; conversations that do not exist are left out.
   virtual Result<std::vector<Standing>> standings(std::span<const core::ConvoId> convos) = 0;
   /// A cheap round trip for /health.

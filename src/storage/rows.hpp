@@ -4,6 +4,7 @@
 #include "core/snapshot.hpp"
 #include "storage/checksum.hpp"
 #include "storage/convo_store.hpp"
+#include "storage/reader.hpp"
 #include "storage/rules.hpp"
 #include "storage/user_writer.hpp"
 
@@ -68,6 +69,24 @@ struct PackageRow {
   std::optional<Timestamp> consumed_at;
   std::int64_t body_sum = 0;
 };
+inline PackageView package_view(const PackageRow& row, Timestamp now) {
+  return {.id = row.state.id,
+          .hash = row.hash,
+          .device = row.state.device,
+          .suite = row.suite,
+          .last_resort = row.state.last_resort,
+          .reserved = row.state.reserved_at(now),
+          .published_at = row.published_at,
+          .consumed_at = row.consumed_at};
+}
+/// As it is stored once it is used up or revoked: its names, and nothing else.
+inline PackageRow used_up(PackageRow row, Timestamp at) {
+  row.state.last_resort = false;
+  row.state.reserved_by.reset();
+  row.consumed_at = at;
+  row.body_sum = sum_of({});
+  return row;
+}
 /// The row of a package that is stored now, without an id; consumed from the beginning if it was
 /// used elsewhere.
 inline PackageRow new_package_row(const core::Caller& owner, const NewKeyPackage& package,

@@ -154,4 +154,10 @@ bool may_consume(const PackageState& package, const core::Did& user, Timestamp a
   return package.reserved_at(at) && package.reserved_by == user;
 }
 
+bool to_revoke(const Bytes& hash, const PackageState& state,
+               const std::optional<std::vector<Bytes>>& only, Timestamp now) {
+  if (!only) return true;
+  return !state.reserved_at(now) && std::ranges::find(*only, hash) != only->end();
+}
+
 }  // namespace catbird::storage

@@ -86,4 +86,16 @@ Timestamp reservation_end(Timestamp now, Timestamp not_after);
 /// KeyPackagesConsumed's condition. A last-resort package is used, and stays.
 bool may_consume(const PackageState& package, const core::Did& user, Timestamp at);
 
+/// The packages UserWriter::revoke looks at.
+inline PackageQuery live_of(const core::Caller& owner) {
+  PackageQuery query;
+  query.user = owner.user;
+  query.device = owner.device;
+  query.now = Timestamp(0);
+  return query;
+}
+/// Which of them it takes.
+bool to_revoke(const Bytes& hash, const PackageState& state,
+               const std::optional<std::vector<Bytes>>& only, Timestamp now);
+
 }  // namespace catbird::storage

@@ -3,6 +3,7 @@
 
 #include "base/result.hpp"
 #include "core/types.hpp"
+#include "storage/table.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -48,6 +49,8 @@ struct ReservedKeyPackage {
 class UserWriter {
  public:
   virtual ~UserWriter() = default;
+  /// The plain tables, in the same transaction.
+  virtual TableWriter& tables() = 0;
   /// Stores one package; the same bytes again are `duplicate`; more than
   /// key_packages_per_device_max unconsumed ones of a device and suite: pool_full.
   virtual Result<PublishResult> publish(const core::Caller& owner, const NewKeyPackage& package,
@@ -60,8 +63,16 @@ class UserWriter {
   /// there is one (K2), else the oldest available unexpired one, which becomes reserved to the
   /// caller for reservation_ms; a last-resort one only when nothing else is left, never reserved.
   virtual Result<std::vector<ReservedKeyPackage>> reserve(const ReserveQuery& query) = 0;
+  /// Takes packages of one device out of circulation for ever: all, or of `only` (SHA-256 of the
+  /// upload) those that nobody has reserved at `now`. Gives how many.
+  virtual Result<std::uint64_t> revoke(const core::Caller& owner,
+                                       const std::optional<std::vector<Bytes>>& only,
+                                       Timestamp now) = 0;
   /// Ends the pending Welcome of this device. False if there is none.
   virtual Result<bool> confirm_welcome(const core::ConvoId& convo, const core::Caller& device,
+                                       Timestamp now) = 0;
+  /// The same for a Welcome that the device cannot use.
+  virtual Result<bool> discard_welcome(const core::ConvoId& convo, const core::Caller& device,
                                        Timestamp now) = 0;
   /// Retention inside the lane's transaction; null where it has a connection of its own
   /// (Stores::open_cleaner).

@@ -127,6 +127,14 @@ Result<bool> Fields::boolean(std::string_view name) const {
   return flag;
 }
 
+Result<std::optional<bool>> Fields::maybe_boolean(std::string_view name) const {
+  auto value = member(node_->element, name);
+  if (!value) return std::nullopt;
+  bool flag = false;
+  if (value->get(flag) != simdjson::SUCCESS) return bad(name, "true or false");
+  return flag;
+}
+
 Result<std::vector<std::string>> Fields::maybe_texts(std::string_view name) const {
   std::vector<std::string> out;
   auto value = member(node_->element, name);

@@ -44,6 +44,7 @@ class Fields {
   Result<std::optional<std::int64_t>> maybe_integer(std::string_view name) const;
   Result<std::int64_t> integer(std::string_view name) const;
   Result<bool> boolean(std::string_view name) const;
+  Result<std::optional<bool>> maybe_boolean(std::string_view name) const;
   Result<std::vector<std::string>> maybe_texts(std::string_view name) const;
   /// {"$bytes": …} or a string; standard or URL-safe base64, padded or not (contract README 2).
   Result<std::optional<Bytes>> maybe_bytes(std::string_view name) const;

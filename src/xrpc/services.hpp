@@ -7,10 +7,12 @@
 #include "actors/readers.hpp"
 #include "auth/service_auth.hpp"
 #include "base/time.hpp"
+#include "core/limits.hpp"
 #include "obs/metrics.hpp"
 #include "realtime/hub.hpp"
 #include "xrpc/rate_limiter.hpp"
 #include "xrpc/sender_tags.hpp"
+#include "xrpc/token_seal.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -22,12 +24,13 @@ namespace catbird::xrpc {
 
 struct ServiceSettings {
   std::string service_did;
-  std::string public_endpoint;      // for /.well-known/did.json; empty: https://<host of did:web>
-  std::string incarnation;          // of the store's log: part of stream cursors
-  bool actors = true;               // ENABLE_ACTOR_SYSTEM, shown by /health
-  bool serve_metrics = true;        // ENABLE_METRICS
-  std::string metrics_token;        // METRICS_TOKEN; empty: /metrics is open
-  std::uint32_t ip_per_minute = 0;  // RATE_LIMIT_IP_PER_MINUTE; 0: off (DECISIONS 22)
+  std::string public_endpoint;  // for /.well-known/did.json; empty: https://<host of did:web>
+  std::string incarnation;      // of the store's log: part of stream cursors
+  bool actors = true;           // ENABLE_ACTOR_SYSTEM, shown by /health
+  bool serve_metrics = true;    // ENABLE_METRICS
+  std::string metrics_token;    // METRICS_TOKEN; empty: /metrics is open
+  std::size_t devices_max = core::devices_per_user_default;  // MAX_DEVICES_PER_USER
+  std::uint32_t ip_per_minute = 0;                // RATE_LIMIT_IP_PER_MINUTE; 0: off (DECISIONS 22)
   std::chrono::milliseconds ask_deadline{8'000};  // the PDS proxy gives up after 10 s
   std::chrono::milliseconds stream_keepalive{15'000};
 };
@@ -43,6 +46,7 @@ struct Services {
   auth::ServiceAuth& auth;
   const Clock& clock;
   const SenderTags& tags;
+  const TokenSeal& seal;
   RateLimiter& limiter;
   obs::Metrics& metrics;
   ServiceSettings settings;

@@ -54,6 +54,7 @@ Node::Node(storage::MemoryDisk& disk, bool actors)
       lane_(*lane_thread_, stores_->writer(), hub_, metrics()),
       actor_metrics_(metrics()),
       tags_(Bytes(32, 1)),
+      seal_(Bytes(32, 1)),
       limiter_({.per_minute = {}}) {
   engine_.reset(new actors::Engine{.lane = lane_,
                                    .readers = readers_,
@@ -78,6 +79,7 @@ Node::Node(storage::MemoryDisk& disk, bool actors)
                                      .auth = auth_,
                                      .clock = clock,
                                      .tags = tags_,
+                                     .seal = seal_,
                                      .limiter = limiter_,
                                      .metrics = metrics(),
                                      .settings = {.service_did = "did:web:mls.example.org",

@@ -70,6 +70,7 @@ class Node {
   actors::ActorGateway* actors_ = nullptr;  // the gateway, unless it is the direct one
   NamedAuth auth_;
   xrpc::SenderTags tags_;
+  xrpc::TokenSeal seal_;
   xrpc::RateLimiter limiter_;
   std::unique_ptr<xrpc::Services> services_;
   xrpc::Readiness readiness_;

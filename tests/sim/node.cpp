@@ -79,6 +79,7 @@ SimNode::SimNode(std::unique_ptr<storage::Stores> stores, const Setting& setting
                                      .auth = *auth_,
                                      .clock = setting_.clock,
                                      .tags = tags_,
+                                     .seal = seal_,
                                      .limiter = limiter_,
                                      .metrics = metrics_,
                                      .settings = {}});

@@ -99,6 +99,7 @@ class SimNode {
   struct NoAuth;
   std::unique_ptr<NoAuth> auth_;
   xrpc::SenderTags tags_{Bytes(32, 7)};
+  xrpc::TokenSeal seal_{Bytes(32, 7)};
   xrpc::RateLimiter limiter_{{}};
   std::unique_ptr<xrpc::Services> services_;
 

@@ -16,6 +16,8 @@ class NotingWriter final : public storage::UserWriter {
   using Notes = std::vector<std::function<void(Model&)>>;
   NotingWriter(storage::UserWriter& writer, Notes& notes) : writer_(writer), notes_(notes) {}
 
+  storage::TableWriter& tables() override { return writer_.tables(); }
+
   Result<storage::PublishResult> publish(const core::Caller& owner,
                                          const storage::NewKeyPackage& package,
                                          Timestamp now) override {
@@ -44,6 +46,22 @@ class NotingWriter final : public storage::UserWriter {
       });
     }
     return done;
+  }
+  Result<bool> discard_welcome(const core::ConvoId& convo, const core::Caller& device,
+                               Timestamp now) override {
+    auto done = writer_.discard_welcome(convo, device, now);
+    if (done) {
+      notes_.emplace_back([convo, device, now, found = *done](Model& model) {
+        model.confirmed(convo, device, now, found);
+      });
+    }
+    return done;
+  }
+  /// The simulator's users revoke nothing.
+  Result<std::uint64_t> revoke(const core::Caller& owner,
+                               const std::optional<std::vector<Bytes>>& only,
+                               Timestamp now) override {
+    return writer_.revoke(owner, only, now);
   }
   /// No endpoint leads here.
   Result<storage::PublishResult> note_consumed(const core::Caller& owner,

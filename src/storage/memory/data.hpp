@@ -5,6 +5,7 @@
 #include "storage/cleaner.hpp"
 #include "storage/memory/memory_store.hpp"
 #include "storage/rules.hpp"
+#include "storage/table.hpp"
 
 #include <deque>
 #include <functional>
@@ -34,6 +35,13 @@ class Journal {
     steps_.emplace_back([&map, key] { map.erase(key); });
     return map.insert_or_assign(std::move(key), std::move(value)).first->second;
   }
+  template <class Map>
+  void erase(Map& map, typename Map::key_type key) {
+    steps_.emplace_back([&map, key, old = std::move(map.at(key))]() mutable {
+      map.insert_or_assign(key, std::move(old));
+    });
+    map.erase(key);
+  }
   /// A list whose elements are saved one by one must be a deque: they must not move.
   template <class List>
   typename List::value_type& append(List& list, typename List::value_type value) {
@@ -52,6 +60,8 @@ class Journal {
  private:
   std::vector<std::function<void()>> steps_;
 };
+
+using MemoryTable = std::map<Cells, Cells>;  // by key
 
 struct MemberRow {
   bool admin = false;
@@ -108,6 +118,7 @@ struct PackageRow {
   PackageState state;
   core::Did user;
   NewKeyPackage package;
+  Timestamp published_at;
   std::optional<Timestamp> consumed_at;
   bool gone = false;
 };
@@ -127,6 +138,7 @@ struct MemoryDisk::Data {
   std::map<std::int64_t, memory::PackageRow> packages;
   std::map<Bytes, std::int64_t> package_ids;             // by ref and by hash
   std::vector<std::pair<core::ConvoId, core::Seq>> log;  // log[i] has position i + 1
+  std::map<std::string, memory::MemoryTable> tables;
   RowHandle next_row = 1;
   std::int64_t next_recipient = 1;
   std::uint64_t fences = 0;

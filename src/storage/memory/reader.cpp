@@ -4,8 +4,10 @@
 #include "base/mutant.hpp"
 #include "core/key_window.hpp"
 #include "storage/memory/data.hpp"
+#include "storage/memory/tables.hpp"
 
 #include <algorithm>
+#include <ranges>
 
 namespace catbird::storage::memory {
 
@@ -38,12 +40,12 @@ core::Snapshot snapshot_of(const ConvoRow& convo) {
   state.last_seq = convo.head.last_seq;
   if (convo.head.group_info) state.group_info_epoch = convo.head.group_info->epoch;
   for (const auto& [user, row] : convo.members) {
-    state.members.push_back({.user = user,
-                             .admin = row.admin,
-                             .join_seq = row.join_seq,
-                             .left = row.left,
-                             .read_seq = row.read_seq,
-                             .devices = {row.devices.begin(), row.devices.end()}});
+    state.members.add({.user = user,
+                       .admin = row.admin,
+                       .join_seq = row.join_seq,
+                       .left = row.left,
+                       .read_seq = row.read_seq,
+                       .devices = {row.devices.begin(), row.devices.end()}});
   }
   return state;
 }
@@ -79,9 +81,35 @@ ConvoView view_of_convo(const core::ConvoId& id, const ConvoRow& convo, const Co
   return view;
 }
 
+std::unexpected<Error> unavailable() {
+  return fail(Errc::storage_unavailable, "the store did not answer");
+}
+
+/// As the other reads: under the mutex, and failing when they do.
+class MemoryReadTables final : public TableReader {
+ public:
+  explicit MemoryReadTables(MemoryDisk::Data& data) : data_(data), tables_(data) {}
+  Result<std::vector<Cells>> select(const TableSpec& table, const Selection& selection) override {
+    const std::lock_guard lock(data_.mutex);
+    if (data_.read_fails && data_.read_fails()) return unavailable();
+    return tables_.select(table, selection);
+  }
+  Result<std::uint64_t> count(const TableSpec& table, const Selection& selection) override {
+    const std::lock_guard lock(data_.mutex);
+    if (data_.read_fails && data_.read_fails()) return unavailable();
+    return tables_.count(table, selection);
+  }
+
+ private:
+  MemoryDisk::Data& data_;
+  MemoryTables tables_;
+};
+
 class MemoryReader final : public Reader {
  public:
-  explicit MemoryReader(MemoryDisk::Data& data) : data_(data) {}
+  explicit MemoryReader(MemoryDisk::Data& data) : data_(data), tables_(data) {}
+
+  TableReader& tables() override { return tables_; }
 
   Result<Loaded> load(const core::ConvoId& convo) override {
     const std::lock_guard lock(data_.mutex);
@@ -270,6 +298,25 @@ class MemoryReader final : public Reader {
     return found;
   }
 
+  Result<std::vector<PackageView>> packages(const PackageQuery& query) override {
+    const std::lock_guard lock(data_.mutex);
+    if (failing()) return unavailable();
+    std::vector<PackageView> views;
+    for (const auto& [id, row] : std::views::reverse(data_.packages)) {
+      const bool wanted = row.user == query.user && !row.gone &&
+                          row.consumed_at.has_value() == query.used &&
+                          (query.used || row.state.not_after > query.now) &&
+                          (!query.device || row.state.device == *query.device) &&
+                          id < query.below.value_or(INT64_MAX);
+      if (!wanted) continue;
+      if (query.rows_max != 0 && views.size() == query.rows_max) break;
+      views.push_back({id, row.package.hash, row.state.device, row.package.suite,
+                       row.state.last_resort, row.state.reserved_at(query.now), row.published_at,
+                       row.consumed_at});
+    }
+    return views;
+  }
+
   Result<std::vector<SuiteStats>> key_package_stats(const core::Did& user, Timestamp now) override {
     const std::lock_guard lock(data_.mutex);
     if (failing()) return unavailable();
@@ -293,10 +340,6 @@ class MemoryReader final : public Reader {
 
  private:
   bool failing() const { return data_.read_fails && data_.read_fails(); }
-  static std::unexpected<Error> unavailable() {
-    return fail(Errc::storage_unavailable, "the store did not answer");
-  }
-
   static bool active_in(const ConvoRow& convo, const core::Did& user) {
     auto it = convo.members.find(user);
     return it != convo.members.end() && !it->second.left;
@@ -336,6 +379,7 @@ class MemoryReader final : public Reader {
   }
 
   MemoryDisk::Data& data_;
+  MemoryReadTables tables_;
 };
 
 }  // namespace

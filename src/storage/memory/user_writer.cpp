@@ -4,6 +4,7 @@
 
 #include "core/limits.hpp"
 #include "storage/memory/data.hpp"
+#include "storage/memory/tables.hpp"
 
 #include <algorithm>
 
@@ -13,7 +14,10 @@ namespace {
 
 class MemoryUserWriter final : public UserWriter {
  public:
-  explicit MemoryUserWriter(MemoryDisk::Data& data) : data_(data), cleaner_(make_cleaner(data)) {}
+  explicit MemoryUserWriter(MemoryDisk::Data& data)
+      : data_(data), tables_(data), cleaner_(make_cleaner(data)) {}
+
+  TableWriter& tables() override { return tables_; }
 
   Result<PublishResult> publish(const core::Caller& owner, const NewKeyPackage& package,
                                 Timestamp now) override {
@@ -29,7 +33,7 @@ class MemoryUserWriter final : public UserWriter {
     if (std::cmp_greater_equal(pool, core::key_packages_per_device_max)) {
       return PublishResult::pool_full;
     }
-    insert(owner, package, std::nullopt);
+    insert(owner, package, now, std::nullopt);
     return PublishResult::stored;
   }
 
@@ -38,7 +42,7 @@ class MemoryUserWriter final : public UserWriter {
     for (const auto& id : {package.hash, package.ref}) {
       if (data_.find_package(id) != nullptr) return PublishResult::duplicate;
     }
-    insert(owner, names_of(package), at);
+    insert(owner, names_of(package), at, at);
     return PublishResult::stored;
   }
 
@@ -64,6 +68,29 @@ class MemoryUserWriter final : public UserWriter {
     return reserved;
   }
 
+  Result<std::uint64_t> revoke(const core::Caller& owner,
+                               const std::optional<std::vector<Bytes>>& only,
+                               Timestamp now) override {
+    std::uint64_t revoked = 0;
+    for (auto& [id, row] : data_.packages) {
+      if (row.user != owner.user || row.state.device != owner.device) continue;
+      if (row.consumed_at || row.gone) continue;
+      if (!to_revoke(row.package.hash, row.state, only, now)) continue;
+      data_.journal.save(row);
+      row.state.last_resort = false;
+      row.state.reserved_by.reset();
+      row.consumed_at = now;
+      row.package = names_of(std::move(row.package));
+      ++revoked;
+    }
+    return revoked;
+  }
+
+  Result<bool> discard_welcome(const core::ConvoId& convo, const core::Caller& device,
+                               Timestamp now) override {
+    return confirm_welcome(convo, device, now);
+  }
+
   Result<bool> confirm_welcome(const core::ConvoId& convo, const core::Caller& device,
                                Timestamp now) override {
     auto* row = data_.find(convo);
@@ -86,7 +113,7 @@ class MemoryUserWriter final : public UserWriter {
   Cleaner* cleaner() override { return cleaner_.get(); }
 
  private:
-  void insert(const core::Caller& owner, const NewKeyPackage& package,
+  void insert(const core::Caller& owner, const NewKeyPackage& package, Timestamp now,
               std::optional<Timestamp> consumed_at) {
     const auto id = static_cast<std::int64_t>(data_.packages.size()) + 1;
     PackageRow row;
@@ -96,6 +123,7 @@ class MemoryUserWriter final : public UserWriter {
     row.state.not_after = package.not_after;
     row.user = owner.user;
     row.package = package;
+    row.published_at = now;
     row.consumed_at = consumed_at;
     data_.journal.insert(data_.packages, id, std::move(row));
     data_.journal.insert(data_.package_ids, package.ref, id);
@@ -103,6 +131,7 @@ class MemoryUserWriter final : public UserWriter {
   }
 
   MemoryDisk::Data& data_;
+  MemoryTables tables_;
   std::unique_ptr<Cleaner> cleaner_;
 };
 

@@ -40,7 +40,8 @@ struct Timeouts {
 
 enum class Access : bool { write, read };
 
-/// A statement's text must be a literal: it is prepared once per connection and known by address.
+/// A statement's text must live for ever (a literal): it is prepared once per connection and known
+/// by address.
 struct Call {
   const char* sql = nullptr;
   Params params;

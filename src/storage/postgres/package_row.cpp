@@ -20,6 +20,16 @@ constexpr const char* select_pool =
     " reserved_by, reserved_until, consumed_at, body_sum, checksum, body FROM key_package"
     " WHERE user_did = $1::text AND suite = $2::bigint AND state <> 'consumed'"
     " AND not_after > $3::bigint ORDER BY id";
+constexpr const char* select_of_user =
+    "SELECT id, user_did, device, suite, ref, hash, last_resort, not_after, published_at,"
+    " reserved_by, reserved_until, consumed_at, body_sum, checksum FROM key_package"
+    " WHERE user_did = $1::text AND (state = 'consumed') = ($2::bigint <> 0)"
+    " AND ($2::bigint <> 0 OR not_after > $3::bigint) AND ($4::bigint <> 0 OR device = $5::text)"
+    " AND id < $6::bigint ORDER BY id DESC LIMIT $7::bigint";
+constexpr const char* update_used_up =
+    "UPDATE key_package SET state = 'consumed', last_resort = false, reserved_by = NULL,"
+    " reserved_until = NULL, consumed_at = $2::bigint, body = ''::bytea, body_sum = $3::bigint,"
+    " checksum = $4::bigint WHERE id = $1::bigint AND state <> 'consumed'";
 constexpr const char* insert_row =
     "INSERT INTO key_package (user_did, device, suite, ref, hash, last_resort, not_after,"
     " published_at, state, body_sum, checksum, body, consumed_at) VALUES ($1::text, $2::text, "
@@ -106,6 +116,29 @@ Call insert_package(const PackageRow& row, ByteView body) {
 Call reserve_package(const PackageRow& row) {
   return {update_reserved,
           {row.state.id, row.state.reserved_by, row.state.reserved_until, package_sum(row)}};
+}
+
+Call select_packages_of(const PackageQuery& query) {
+  const core::DeviceId device = query.device.value_or(core::DeviceId());
+  return {select_of_user,
+          {query.user, query.used, query.now, !query.device.has_value(), device,
+           query.below.value_or(INT64_MAX),
+           query.rows_max == 0 ? Value(std::nullopt) : Value(clamped(query.rows_max))}};
+}
+
+Result<std::vector<PackageRow>> packages_of(Connection& connection, const Rows& rows) {
+  std::vector<PackageRow> found;
+  for (int i = 0; i < rows.size(); ++i) {
+    auto row = package_of(connection, rows, i);
+    if (!row) return std::unexpected(row.error());
+    found.push_back(std::move(*row));
+  }
+  return found;
+}
+
+Call use_up_package(const PackageRow& row, Timestamp at) {
+  const auto after = used_up(row, at);
+  return {update_used_up, {after.state.id, after.consumed_at, after.body_sum, package_sum(after)}};
 }
 
 Call consume_package(PackageRow& row) {

@@ -29,6 +29,10 @@ Call insert_package(const PackageRow& row, ByteView body);
 /// as; a consumed package loses its bytes. They change one row, or none.
 Call reserve_package(const PackageRow& row);
 Call consume_package(PackageRow& row);
+Call select_packages_of(const PackageQuery& query);
+Result<std::vector<PackageRow>> packages_of(Connection& connection, const Rows& rows);
+/// Changes no row that is used up already.
+Call use_up_package(const PackageRow& row, Timestamp at);
 
 /// Pointers of these users in a conversation, oldest first.
 Result<std::vector<RecipientRow>> recipients_of(Connection& connection, RowHandle convo,

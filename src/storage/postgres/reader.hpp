@@ -3,6 +3,7 @@
 
 #include "storage/postgres/connector.hpp"
 #include "storage/postgres/convo_row.hpp"
+#include "storage/postgres/tables.hpp"
 #include "storage/reader.hpp"
 #include "storage/rules.hpp"
 
@@ -20,10 +21,13 @@ namespace catbird::storage::postgres {
 /// reads may be repeated.
 class PostgresReader final : public Reader {
  public:
-  explicit PostgresReader(Connector connector) : connector_(std::move(connector)) {}
+  explicit PostgresReader(Connector connector)
+      : connector_(std::move(connector)), tables_(table_reader()) {}
   /// On the lane's connection, inside its open transaction: load() locks the conversation's row,
   /// so that what is decided on it stays true until the transaction ends. `writer` outlives this.
-  explicit PostgresReader(Connection& writer) : writer_(&writer) {}
+  explicit PostgresReader(Connection& writer) : writer_(&writer), tables_(table_reader()) {}
+
+  TableReader& tables() override { return tables_; }
 
   Result<Loaded> load(const core::ConvoId& convo) override;
   Result<Keys> load_keys(const core::ConvoId& convo, std::size_t max) override;
@@ -43,6 +47,7 @@ class PostgresReader final : public Reader {
   Result<std::vector<KeyPackageFacts>> find_key_packages(const std::vector<Bytes>& ids,
                                                          Timestamp now) override;
   Result<std::vector<SuiteStats>> key_package_stats(const core::Did& user, Timestamp now) override;
+  Result<std::vector<PackageView>> packages(const PackageQuery& query) override;
   Result<std::vector<Standing>> standings(std::span<const core::ConvoId> convos) override;
   Result<void> ping() override;
 
@@ -50,6 +55,10 @@ class PostgresReader final : public Reader {
   /// Runs `calls` as one state and gives their rows; the connection they came over is db().
   Result<std::vector<Rows>> read(std::vector<Call> calls);
   Result<Rows> read_one(const char* sql, Params params);
+  PostgresTableReader table_reader() {
+    return {[this](const char* sql, Params params) { return read_one(sql, std::move(params)); },
+            [this](std::string_view table) { return db().corrupt(table); }};
+  }
   /// The first statement of a read of several round trips.
   const char* opening() const;
   Connection& db() { return *db_; }
@@ -69,6 +78,7 @@ class PostgresReader final : public Reader {
   std::optional<Connector> connector_;
   Connection* writer_ = nullptr;
   Connection* db_ = nullptr;
+  PostgresReadTables tables_;
 };
 
 /// Several reads of one state: begun with PostgresReader::opening(), ended here. Inside the lane's

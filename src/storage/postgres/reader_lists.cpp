@@ -316,4 +316,15 @@ Result<std::vector<SuiteStats>> PostgresReader::key_package_stats(const core::Di
   return stats;
 }
 
+Result<std::vector<PackageView>> PostgresReader::packages(const PackageQuery& query) {
+  auto call = select_packages_of(query);
+  auto found = read_one(call.sql, std::move(call.params));
+  if (!found) return std::unexpected(found.error());
+  auto rows = packages_of(db(), *found);
+  if (!rows) return std::unexpected(rows.error());
+  std::vector<PackageView> views;
+  for (const auto& row : *rows) views.push_back(package_view(row, query.now));
+  return views;
+}
+
 }  // namespace catbird::storage::postgres

@@ -64,6 +64,9 @@ constexpr std::string_view app_grants[] = {
     "INSERT ON catbird.meta, catbird.conversation, catbird.member, catbird.member_device",
     "INSERT ON catbird.message, catbird.idempotency, catbird.group_info, catbird.key_package",
     "INSERT ON catbird.welcome, catbird.welcome_recipient",
+    "INSERT, UPDATE, DELETE ON catbird.device, catbird.push_token, catbird.push_notice",
+    "INSERT, UPDATE, DELETE ON catbird.opt_in, catbird.pending_addition, catbird.chat_settings",
+    "INSERT, UPDATE, DELETE ON catbird.chat_request, catbird.held_message, catbird.blocked_sender",
     "UPDATE (epoch, next_seq, version, owner_fence, last_message_at) ON catbird.conversation",
     "UPDATE (group_info_epoch, members, head_sum, checksum) ON catbird.conversation",
     "UPDATE (admin, join_seq, read_seq, joined_at, promoted_at) ON catbird.member",
@@ -71,8 +74,8 @@ constexpr std::string_view app_grants[] = {
     "DELETE ON catbird.member_device",
     "UPDATE (epoch, at, body_sum, checksum, body) ON catbird.group_info",
     "UPDATE (state, checksum) ON catbird.welcome_recipient",
-    "UPDATE (state, reserved_by, reserved_until, consumed_at) ON catbird.key_package",
-    "UPDATE (body_sum, checksum, body) ON catbird.key_package",
+    "UPDATE (state, last_resort, reserved_by, reserved_until) ON catbird.key_package",
+    "UPDATE (consumed_at, body_sum, checksum, body) ON catbird.key_package",
 };
 constexpr std::string_view cleanup_grants[] = {
     "SELECT ON ALL TABLES IN SCHEMA catbird",

@@ -86,8 +86,30 @@ Result<std::vector<ReservedKeyPackage>> PostgresUserWriter::reserve(const Reserv
   return reserved;
 }
 
-Result<bool> PostgresUserWriter::confirm_welcome(const core::ConvoId& convo,
-                                                 const core::Caller& device, Timestamp now) {
+Result<std::uint64_t> PostgresUserWriter::revoke(const core::Caller& owner,
+                                                 const std::optional<std::vector<Bytes>>& only,
+                                                 Timestamp now) {
+  // Also expired ones, which a corrected clock could bring back.
+  const auto select = select_packages_of(live_of(owner));
+  auto found = db_.query(select.sql, select.params);
+  if (!found) return std::unexpected(found.error());
+  auto rows = packages_of(db_, *found);
+  if (!rows) return std::unexpected(rows.error());
+  std::vector<Call> calls;
+  for (const auto& row : *rows) {
+    if (to_revoke(row.hash, row.state, only, now)) calls.push_back(use_up_package(row, now));
+  }
+  if (calls.empty()) return 0;
+  auto done = db_.query_all(calls);
+  if (!done) return std::unexpected(done.error());
+  written_ = true;
+  std::uint64_t revoked = 0;
+  for (const auto& one : *done) revoked += one.changed();
+  return revoked;
+}
+
+Result<bool> PostgresUserWriter::end_welcome(const core::ConvoId& convo, const core::Caller& device,
+                                             Timestamp now, const char* state) {
   auto found = find_convo(db_, convo);
   if (!found) return std::unexpected(found.error());
   if (!*found) return false;
@@ -99,7 +121,7 @@ Result<bool> PostgresUserWriter::confirm_welcome(const core::ConvoId& convo,
   for (const auto& row : *rows) pointers.push_back(row.pointer);
   const auto chosen = choose_welcome(pointers, device.device, now);
   if (!chosen) return false;
-  const auto call = end_recipient((*rows)[*chosen], "confirmed");
+  const auto call = end_recipient((*rows)[*chosen], state);
   auto done = db_.query(call.sql, call.params);
   if (!done) return std::unexpected(done.error());
   written_ = true;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "storage/postgres/connection.hpp"
+#include "storage/postgres/tables.hpp"
 #include "storage/user_writer.hpp"
 
 #include <cstdint>
@@ -14,21 +15,35 @@ namespace catbird::storage::postgres {
 class PostgresUserWriter final : public UserWriter {
  public:
   /// `connection` and `written` must outlive this.
-  PostgresUserWriter(Connection& connection, bool& written) : db_(connection), written_(written) {}
+  PostgresUserWriter(Connection& connection, bool& written)
+      : db_(connection), written_(written), tables_(connection, written) {}
+  TableWriter& tables() override { return tables_; }
   Result<PublishResult> publish(const core::Caller& owner, const NewKeyPackage& package,
                                 Timestamp now) override;
   Result<PublishResult> note_consumed(const core::Caller& owner, const NewKeyPackage& package,
                                       Timestamp at) override;
   Result<std::vector<ReservedKeyPackage>> reserve(const ReserveQuery& query) override;
-  Result<bool> confirm_welcome(const core::ConvoId& convo, const core::Caller& device,
+  Result<std::uint64_t> revoke(const core::Caller& owner,
+                               const std::optional<std::vector<Bytes>>& only,
                                Timestamp now) override;
+  Result<bool> confirm_welcome(const core::ConvoId& convo, const core::Caller& device,
+                               Timestamp now) override {
+    return end_welcome(convo, device, now, "confirmed");
+  }
+  Result<bool> discard_welcome(const core::ConvoId& convo, const core::Caller& device,
+                               Timestamp now) override {
+    return end_welcome(convo, device, now, "superseded");
+  }
 
  private:
+  Result<bool> end_welcome(const core::ConvoId& convo, const core::Caller& device, Timestamp now,
+                           const char* state);
   Result<PublishResult> insert(const core::Caller& owner, const NewKeyPackage& package,
                                Timestamp now, std::optional<Timestamp> consumed_at);
 
   Connection& db_;
   bool& written_;
+  PostgresTables tables_;
 };
 
 }  // namespace catbird::storage::postgres

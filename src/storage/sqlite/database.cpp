@@ -227,6 +227,10 @@ Query Database::query(const char* sql, std::initializer_list<Value> values) {
   return {*this, bound(sql, std::span(values.begin(), values.size()))};
 }
 
+Query Database::query(const char* sql, std::span<const Value> values) {
+  return {*this, bound(sql, values)};
+}
+
 Result<void> Database::execute(const std::string& sql) {
   const int code = sqlite3_exec(handle_, sql.c_str(), nullptr, nullptr, nullptr);
   if (code != SQLITE_OK) return std::unexpected(error(code));

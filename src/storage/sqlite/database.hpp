@@ -80,10 +80,11 @@ class Database {
   Database(const Database&) = delete;
   Database& operator=(const Database&) = delete;
 
-  /// `sql` must be a literal: statements are kept by its address.
+  /// `sql` must live for ever (a literal): statements are kept by its address.
   Result<void> run(const char* sql, std::initializer_list<Value> values = {});
   Result<void> run(const char* sql, std::span<const Value> values);
   Query query(const char* sql, std::initializer_list<Value> values = {});
+  Query query(const char* sql, std::span<const Value> values);
   /// Rows changed by the last run().
   int changes() const { return sqlite3_changes(handle_); }
 

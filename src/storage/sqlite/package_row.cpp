@@ -22,6 +22,14 @@ constexpr const char* select_body =
     "SELECT id, user, device, suite, ref, hash, last_resort, not_after, published_at, state,"
     " reserved_by, reserved_until, consumed_at, body_sum, checksum, body FROM key_package"
     " WHERE id=?1";
+constexpr const char* select_of_user =
+    "SELECT id, user, device, suite, ref, hash, last_resort, not_after, published_at, state,"
+    " reserved_by, reserved_until, consumed_at, body_sum, checksum FROM key_package"
+    " WHERE user=?1 AND (state='consumed')=?2 AND (?2 OR not_after>?3) AND (?4 OR device=?5)"
+    " AND id<?6 ORDER BY id DESC LIMIT ?7";
+constexpr const char* update_used_up =
+    "UPDATE key_package SET state='consumed', last_resort=0, reserved_by=NULL, reserved_until=NULL,"
+    " consumed_at=?2, body=x'', body_sum=?3, checksum=?4 WHERE id=?1 AND state<>'consumed'";
 constexpr const char* insert_row =
     "INSERT INTO key_package (id, user, device, suite, ref, hash, last_resort, not_after,"
     " published_at, state, reserved_by, reserved_until, consumed_at, body_sum, checksum, body)"
@@ -95,6 +103,30 @@ Result<std::vector<PackageRow>> package_pool(Database& database, const core::Did
     if (!*found) return pool;
     pool.push_back(package_of(query));
   }
+}
+
+Result<std::vector<PackageRow>> packages_of(Database& database, const PackageQuery& query) {
+  std::vector<PackageRow> found;
+  const core::DeviceId device = query.device.value_or(core::DeviceId());
+  Query rows = database.query(select_of_user,
+                              {query.user, query.used, query.now, !query.device.has_value(), device,
+                               query.below.value_or(INT64_MAX),
+                               query.rows_max == 0 ? std::int64_t{-1} : clamped(query.rows_max)});
+  while (true) {
+    auto more = rows.next_of("key_package");
+    if (!more) return std::unexpected(more.error());
+    if (!*more) return found;
+    found.push_back(package_of(rows));
+  }
+}
+
+Result<bool> use_up_package(Database& database, const PackageRow& row, Timestamp at) {
+  const auto after = used_up(row, at);
+  const auto sum = sum_row("key_package", values_of(after));
+  auto done =
+      database.run(update_used_up, {after.state.id, after.consumed_at, after.body_sum, sum});
+  if (!done) return std::unexpected(done.error());
+  return database.changes() == 1;
 }
 
 Result<Bytes> package_bytes(Database& database, const PackageRow& row) {

@@ -20,5 +20,8 @@ Result<void> insert_package(Database& database, const PackageRow& row, ByteView 
 /// Writes reservation and consumption as `row` has them, if the stored row still is what it was
 /// read as; a consumed package loses its bytes. False if it is not.
 Result<bool> update_package(Database& database, const PackageRow& row);
+Result<std::vector<PackageRow>> packages_of(Database& database, const PackageQuery& query);
+/// False if it is used up already.
+Result<bool> use_up_package(Database& database, const PackageRow& row, Timestamp at);
 
 }  // namespace catbird::storage::sqlite

@@ -5,6 +5,7 @@
 #include "storage/rules.hpp"
 #include "storage/sqlite/convo_row.hpp"
 #include "storage/sqlite/database.hpp"
+#include "storage/sqlite/tables.hpp"
 
 #include <memory>
 #include <optional>
@@ -19,9 +20,11 @@ namespace catbird::storage::sqlite {
 class SqliteReader final : public Reader {
  public:
   explicit SqliteReader(std::unique_ptr<Database> database)
-      : owned_(std::move(database)), db_(owned_.get()) {}
+      : owned_(std::move(database)), db_(owned_.get()), tables_(*db_) {}
   /// On the writer's own connection: sees its open transaction. `writer` outlives this.
-  explicit SqliteReader(Database& writer) : db_(&writer) {}
+  explicit SqliteReader(Database& writer) : db_(&writer), tables_(writer) {}
+
+  TableReader& tables() override { return tables_; }
 
   Result<Loaded> load(const core::ConvoId& convo) override;
   Result<Keys> load_keys(const core::ConvoId& convo, std::size_t max) override;
@@ -41,6 +44,7 @@ class SqliteReader final : public Reader {
   Result<std::vector<KeyPackageFacts>> find_key_packages(const std::vector<Bytes>& ids,
                                                          Timestamp now) override;
   Result<std::vector<SuiteStats>> key_package_stats(const core::Did& user, Timestamp now) override;
+  Result<std::vector<PackageView>> packages(const PackageQuery& query) override;
   Result<std::vector<Standing>> standings(std::span<const core::ConvoId> convos) override;
   Result<void> ping() override;
 
@@ -61,6 +65,7 @@ class SqliteReader final : public Reader {
 
   std::unique_ptr<Database> owned_;
   Database* db_;
+  SqliteTables tables_;
 };
 
 /// The scope of a read transaction. The snapshot is taken by the first statement after it. Inside

@@ -222,4 +222,12 @@ Result<std::vector<SuiteStats>> SqliteReader::key_package_stats(const core::Did&
   }
 }
 
+Result<std::vector<PackageView>> SqliteReader::packages(const PackageQuery& query) {
+  auto rows = packages_of(*db_, query);
+  if (!rows) return std::unexpected(rows.error());
+  std::vector<PackageView> views;
+  for (const auto& row : *rows) views.push_back(package_view(row, query.now));
+  return views;
+}
+
 }  // namespace catbird::storage::sqlite

@@ -89,8 +89,24 @@ Result<std::vector<ReservedKeyPackage>> SqliteUserWriter::reserve(const ReserveQ
   return reserved;
 }
 
-Result<bool> SqliteUserWriter::confirm_welcome(const core::ConvoId& convo,
-                                               const core::Caller& device, Timestamp now) {
+Result<std::uint64_t> SqliteUserWriter::revoke(const core::Caller& owner,
+                                               const std::optional<std::vector<Bytes>>& only,
+                                               Timestamp now) {
+  // Also expired ones, which a corrected clock could bring back.
+  auto rows = packages_of(db_, live_of(owner));
+  if (!rows) return std::unexpected(rows.error());
+  std::uint64_t revoked = 0;
+  for (const auto& row : *rows) {
+    if (!to_revoke(row.hash, row.state, only, now)) continue;
+    auto done = use_up_package(db_, row, now);
+    if (!done) return std::unexpected(done.error());
+    if (*done) ++revoked;
+  }
+  return revoked;
+}
+
+Result<bool> SqliteUserWriter::end_welcome(const core::ConvoId& convo, const core::Caller& device,
+                                           Timestamp now, const char* state) {
   auto found = find_convo(db_, convo);
   if (!found) return std::unexpected(found.error());
   if (!*found) return false;
@@ -100,7 +116,7 @@ Result<bool> SqliteUserWriter::confirm_welcome(const core::ConvoId& convo,
   for (const auto& row : *rows) pointers.push_back(row.pointer);
   const auto chosen = choose_welcome(pointers, device.device, now);
   if (!chosen) return false;
-  if (auto done = end_recipient(db_, (*rows)[*chosen], "confirmed"); !done) {
+  if (auto done = end_recipient(db_, (*rows)[*chosen], state); !done) {
     return std::unexpected(done.error());
   }
   return true;

@@ -72,7 +72,8 @@ Result<Upload> finish(const mls::KeyPackage& package, Bytes bytes, const core::C
   fresh.last_resort = terms->last_resort;
   fresh.not_after = terms->not_after;
   fresh.bytes = std::move(bytes);
-  return Upload{std::move(*owner), std::move(fresh)};
+  const auto key = package.leaf.signature_key;
+  return Upload{std::move(*owner), std::move(fresh), Bytes(key.begin(), key.end())};
 }
 
 }  // namespace

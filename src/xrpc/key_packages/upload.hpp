@@ -12,6 +12,7 @@ namespace catbird::xrpc {
 struct Upload {
   core::Caller owner;
   storage::NewKeyPackage package;
+  Bytes signature_key{};  // of the leaf
 };
 
 /// {keyPackage, cipherSuite, expires?} checked as a whole: framing, signatures, suite, lifetime,

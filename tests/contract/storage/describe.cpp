@@ -49,7 +49,7 @@ std::string describe(const core::Snapshot& state) {
   Text out;
   out << state.exists << state.group_id << state.creator << state.suite << state.created_at
       << state.creation_epoch << state.epoch << state.last_seq << state.group_info_epoch << "\n";
-  for (const auto& member : state.members) {
+  for (const auto& member : state.members.all()) {
     out << member.user << member.admin << member.join_seq << member.read_seq;
     if (member.left) out << "left" << member.left->seq << member.left->epoch << member.left->at;
     for (const auto& device : member.devices) out << "device" << device;
@@ -136,6 +136,15 @@ std::string describe(const std::vector<ReservedKeyPackage>& reserved) {
   for (const auto& one : reserved) {
     out << one.user << one.device << one.suite << one.hash << one.ref << one.bytes
         << one.last_resort << "\n";
+  }
+  return out.str();
+}
+
+std::string describe(const std::vector<PackageView>& packages) {
+  Text out;
+  for (const auto& one : packages) {
+    out << one.hash << one.device << one.suite << one.last_resort << one.reserved
+        << one.published_at << one.consumed_at << "\n";
   }
   return out.str();
 }

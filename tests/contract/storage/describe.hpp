@@ -20,5 +20,7 @@ std::string describe(const std::optional<WelcomeView>& welcome);
 std::string describe(const std::vector<KeyPackageFacts>& facts);
 std::string describe(const std::vector<SuiteStats>& stats);
 std::string describe(const std::vector<ReservedKeyPackage>& reserved);
+/// Without their ids, which are each backend's own.
+std::string describe(const std::vector<PackageView>& packages);
 
 }  // namespace catbird::storage

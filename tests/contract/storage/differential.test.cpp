@@ -29,7 +29,7 @@ class Life {
     }
     for (const auto* id : {"c1", "c2", "c3"}) scripts_.emplace_back(id, core::Fence(1));
     for (const auto& script : scripts_) {
-      convos_.emplace(script.id, core::Conversation(script.id, {}));
+      convos_.emplace(script.id, core::Conversation());
     }
   }
 
@@ -39,7 +39,7 @@ class Life {
     if (pick(4) == 0) return act_outside();
     auto& script = scripts_[pick(scripts_.size())];
     auto& convo = convos_.at(script.id);
-    const auto command = make_command(convo);
+    const auto command = make_command(script.id, convo);
     const auto decision = convo.decide(command, Timestamp(now_));
     if (!decision || decision->events.empty()) return;
     write(script, convo, *decision);
@@ -84,6 +84,13 @@ class Life {
          [&](Reader& r) { return describe(*r.welcome(script.id, caller, Timestamp(now_))); });
     same("packages",
          [&](Reader& r) { return describe(*r.find_key_packages(published_, Timestamp(now_))); });
+    PackageQuery mine;
+    mine.user = user;
+    mine.used = pick(2) == 0;
+    mine.now = Timestamp(now_);
+    mine.rows_max = rows_max;
+    if (pick(2) == 0) mine.device = caller.device;
+    same("own packages", [&](Reader& r) { return describe(*r.packages(mine)); });
     same("stats", [&](Reader& r) { return describe(*r.key_package_stats(user, Timestamp(now_))); });
     same("position", [&](Reader& r) { return std::to_string(*r.last_position()); });
   }
@@ -154,14 +161,14 @@ class Life {
     return out;
   }
 
-  core::Command make_command(const core::Conversation& convo) {
+  core::Command make_command(const core::ConvoId& id, const core::Conversation& convo) {
     core::Command command;
     command.caller = {someone(), devices[pick(devices.size())]};
     command.tag = tag_of(command.caller.user);
     if (pick(3) == 0) command.key = core::RequestKey{"method", fresh("key "), {}};
     const auto other = someone();
     if (!convo.exists()) {
-      command.what = core::CreateConvo{id32(convo.id().value), 1, "name", {other}, core::Epoch(1),
+      command.what = core::CreateConvo{id32(id.value),       1, "name", {other}, core::Epoch(1),
                                        parts(convo, {other})};
       return command;
     }
@@ -228,7 +235,9 @@ class Life {
   void act_outside() {
     const auto user = someone();
     const core::Caller owner{user, devices[pick(devices.size())]};
-    const auto choice = pick(3);
+    const auto choice = pick(5);
+    std::optional<std::vector<Bytes>> only;
+    if (pick(3) != 0) only = hashes_;
     const auto name = fresh("package ");
     const NewKeyPackage package{id32("r " + name),
                                 id32("h " + name),
@@ -247,8 +256,12 @@ class Life {
           answer = std::to_string(static_cast<int>(*writer.publish(owner, package, query.now)));
         } else if (choice == 1) {
           answer = describe(*writer.reserve(query));
-        } else {
+        } else if (choice == 2) {
           answer = std::to_string(*writer.confirm_welcome(convo, owner, query.now));
+        } else if (choice == 3) {
+          answer = std::to_string(*writer.discard_welcome(convo, owner, query.now));
+        } else {
+          answer = std::to_string(*writer.revoke(owner, only, query.now));
         }
         return {};
       }};
@@ -257,7 +270,10 @@ class Life {
       if (i == 0) first = answer;
       EXPECT_EQ(answer, first) << names_[i];
     }
-    if (choice == 0) published_.push_back(package.ref);
+    if (choice == 0) {
+      published_.push_back(package.ref);
+      if (pick(3) == 0) hashes_.push_back(package.hash);
+    }
   }
 
   // Messages of some past moment expire and key packages that are over go, everywhere alike. What
@@ -302,6 +318,7 @@ class Life {
   std::vector<Script> scripts_;
   std::map<core::ConvoId, core::Conversation> convos_;
   std::vector<Bytes> published_;
+  std::vector<Bytes> hashes_;  // of some of them, to revoke
   std::int64_t now_ = start.value;
   std::uint64_t names_made_ = 0;
   std::uint64_t total_rows_ = 0;

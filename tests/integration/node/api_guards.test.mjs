@@ -56,7 +56,7 @@ async function signed(claims, { header = {}, identity = alice.owner, algorithm =
 const getEpoch = (token) => raw(`/xrpc/${prefix}getEpoch?convoId=${convo.id}`, { token });
 
 test("the table has every method whose lexicon we ship, and each has its HTTP method", () => {
-  assert.equal(routes.length, 20);
+  assert.equal(routes.length, 46);
   for (const { method, verb } of routes) assert.equal(isQuery(method), verb === "GET", method);
 });
 
@@ -113,9 +113,22 @@ const hostile = {
   "numbers beyond 64 bits": '{"convoId":"00","groupId":"00","epoch":99999999999999999999999999,"currentEpoch":1e400,"keyPackages":[]}',
 };
 
+// Methods that require nothing take any JSON object, and optOut also no body at all.
+const requireNothing = ["optIn", "optOut", "updateChatRequestSettings"];
+const isObject = (body) => {
+  try {
+    const value = JSON.parse(body);
+    return typeof value === "object" && value !== null && !Array.isArray(value);
+  } catch {
+    return false;
+  }
+};
+const isTaken = (method, body) => (method === "optOut" && body === "") || (requireNothing.includes(method) && isObject(body));
+
 for (const { nsid, method } of posts) {
   test(`${method}: hostile bodies`, async () => {
     for (const [what, body] of Object.entries(hostile)) {
+      if (isTaken(method, body)) continue;
       const answer = await raw(`/xrpc/${nsid}`, { method: "POST", headers: json, body, token: await tokenFor(nsid) });
       assertRefusal(answer, [400, 403], what);
     }

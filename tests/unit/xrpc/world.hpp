@@ -161,6 +161,7 @@ class World {
                  .auth = auth,
                  .clock = clock,
                  .tags = tags,
+                 .seal = seal,
                  .limiter = limiter,
                  .metrics = *metrics,
                  .settings = {.service_did = "did:web:mls.example",
@@ -182,6 +183,7 @@ class World {
   FakeGateway gateway;
   FakeAuth auth;
   SenderTags tags{Bytes(32, 1)};
+  TokenSeal seal{Bytes(32, 1)};
   RateLimiter limiter;
   Services services;
   Readiness readiness;
@@ -232,11 +234,11 @@ class World {
   core::Outcome write(const std::string& convo, core::Command command) {
     const core::ConvoId id(convo);
     auto loaded = readers.reader().load(id);
-    core::Conversation head(id, loaded->state);
+    core::Conversation head(loaded->state);
     command.tag = tags.of(id, command.caller.user);
     auto decision = head.decide(command, clock.now());
     EXPECT_TRUE(decision.has_value()) << static_cast<int>(decision.error().code);
-    auto set = actors::make_write_set(head, actors::Footing::of(*loaded), core::Fence(1),
+    auto set = actors::make_write_set(id, head, actors::Footing::of(*loaded), core::Fence(1),
                                       std::move(decision->events));
     lane.submit({.set = std::move(set),
                  .activation = std::make_shared<actors::Activation>(),
@@ -277,7 +279,7 @@ class World {
   /// The gateway answers access() from the store.
   void answer_access_from_store() {
     gateway.seen = [this](const core::ConvoId& id, const core::Did& user) {
-      return core::Conversation(id, readers.reader().load(id)->state).access(user);
+      return core::Conversation(readers.reader().load(id)->state).access(user);
     };
   }
 

@@ -6,7 +6,7 @@ import { randomBytes, randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { contentHash, modes } from "../lib/hostile.mjs";
-import { bareMessage, externalCommit, keyPackage, welcomeFor } from "../lib/handmade.mjs";
+import { bareMessage, externalCommit, keyPackage, newSigner, welcomeFor } from "../lib/handmade.mjs";
 import { Convo, World, base64, isQuery, prefix, queryOf, suite1 } from "../lib/world.mjs";
 
 const table = readFileSync(new URL("access_matrix.txt", import.meta.url), "utf8").split("\n")
@@ -26,7 +26,11 @@ async function newScene(world) {
   await convo.send(admin);
   await convo.remove(admin, removed, { groupInfo: base64(await convo.groupInfo(convo.epoch + 1)) });
   await convo.send(admin);
-  return { convo, people };
+  // A device of the victim's waits to be added.
+  const signer = await newSigner();
+  await victim.ok("registerDevice", { deviceName: "new", keyPackages: [], signaturePublicKey: { $bytes: base64(signer.publicKey) } });
+  const { pendingAdditions: [{ id }] } = await admin.ok("getPendingDeviceAdditions", { convoIds: [convo.id] });
+  return { convo, people: { ...people, welcome: base64(welcomeFor([made.ref])), addition: id } };
 }
 
 const freshKeyPackage = async (caller) => ({
@@ -60,6 +64,32 @@ const inputs = {
   "publishKeyPackages": async (convo, caller) => ({ keyPackages: [await freshKeyPackage(caller)] }),
   "getKeyPackages": (convo, caller, { victim }) => ({ dids: [victim.did] }),
   "getKeyPackageStats": (convo, caller, { victim }) => ({ did: victim.did }),
+  "registerDevice": async () => ({ deviceName: "new", keyPackages: [], signaturePublicKey: { $bytes: base64((await newSigner()).publicKey) } }),
+  "listDevices": () => ({}),
+  "deleteDevice": () => ({ deviceId: "unknown" }),
+  "validateDeviceState": () => ({}),
+  "registerDeviceToken": () => ({ deviceId: "unknown", pushToken: "token" }),
+  "unregisterDeviceToken": () => ({ deviceId: "unknown" }),
+  "getPendingDeviceAdditions": (convo) => ({ convoIds: [convo.id] }),
+  "claimPendingDeviceAddition": (convo, caller, { addition }) => ({ pendingAdditionId: addition ?? randomUUID() }),
+  "completePendingDeviceAddition": (convo, caller, { addition }) => ({ pendingAdditionId: addition ?? randomUUID(), newEpoch: 1 }),
+  "getKeyPackageHistory": () => ({}),
+  "getKeyPackageStatus": () => ({}),
+  "syncKeyPackages": (convo, caller) => ({ localHashes: [], deviceId: caller.device ?? "phone" }),
+  "optIn": () => ({}),
+  "optOut": () => ({}),
+  "getOptInStatus": (convo, caller, { victim }) => ({ dids: [victim.did] }),
+  "validateWelcome": (convo, caller, { welcome }) => ({ welcomeMessage: { $bytes: welcome ?? base64(welcomeFor(["ab".repeat(32)])) } }),
+  "invalidateWelcome": (convo) => ({ convoId: convo.id, reason: "no key" }),
+  "getExpectedConversations": () => ({}),
+  "sendChatRequest": (convo, caller, { member }) => ({ recipientDid: (member ?? caller).did }),
+  "acceptChatRequest": () => ({ requestId: "unknown" }),
+  "declineChatRequest": () => ({ requestId: "unknown" }),
+  "blockChatSender": (convo, caller, { victim }) => ({ senderDid: victim.did }),
+  "listChatRequests": () => ({}),
+  "getRequestCount": () => ({}),
+  "getChatRequestSettings": () => ({}),
+  "updateChatRequestSettings": () => ({ autoExpireDays: 3 }),
   "streamConvoEvents": (convo) => ({ convoId: convo.id }),
   "streamConvoEvents (all)": () => ({}),
 };
@@ -142,7 +172,7 @@ for (const [mode, environment] of modes) {
   });
 
   test(`every route has its rate limit (${mode})`, async (t) => {
-    const classes = ["SEND_MESSAGE", "GET_MESSAGES", "READ_STATE", "PUBLISH_KEY_PACKAGE", "CLAIM_KEY_PACKAGE", "ADD_MEMBERS", "CREATE_CONVO", "DID_DEFAULT"];
+    const classes = ["SEND_MESSAGE", "GET_MESSAGES", "READ_STATE", "PUBLISH_KEY_PACKAGE", "CLAIM_KEY_PACKAGE", "ADD_MEMBERS", "CREATE_CONVO", "REGISTER_DEVICE", "SYNC_KEY_PACKAGES", "DID_DEFAULT"];
     const world = await World.start({ ...environment, ...Object.fromEntries(classes.map((name) => [`RATE_LIMIT_${name}`, "1"])) });
     t.after(() => world.end());
     const nowhere = new Convo(randomBytes(16));

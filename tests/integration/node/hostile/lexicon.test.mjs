@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { randomBytes, randomUUID } from "node:crypto";
 import { test } from "node:test";
 import { modes, withoutEffect } from "../lib/hostile.mjs";
-import { externalCommit, keyPackage, welcomeFor } from "../lib/handmade.mjs";
+import { externalCommit, keyPackage, newSigner, welcomeFor } from "../lib/handmade.mjs";
 import { lexicons } from "../lib/xrpc.mjs";
 import { Convo, World, base64, prefix, suite1 } from "../lib/world.mjs";
 import { fieldsOf, isDeclared, parameterValues, replaced, valuesFor, wholeBodies } from "./lexicon_vectors.mjs";
@@ -23,7 +23,7 @@ const unread = {
 };
 
 /** Required by the lexicon, and optional for the clients before it (contract: older forms are still accepted). */
-const mayBeMissing = { sendMessage: ["paddedSize"], updateGroupInfo: ["epoch"] };
+const mayBeMissing = { sendMessage: ["paddedSize"], updateGroupInfo: ["epoch"], registerDevice: ["keyPackages", "keyPackages.expires"], syncKeyPackages: ["localHashes"] };
 const blobFields = /^(commit|externalCommit|welcomeMessage|groupInfo|keyPackage|ciphertext)$/;
 
 /** More than the lexicon says, and meant so: the names of the values. */
@@ -61,6 +61,32 @@ async function reserved(owner, asker) {
 
 const newPackage = async (user) => base64((await keyPackage({ identity: user.did })).bytes);
 const inAMonth = () => new Date(Date.now() + 20 * 86_400_000).toISOString();
+
+async function register(user) {
+  const signer = await newSigner();
+  return (await user.ok("registerDevice", { deviceName: "phone", keyPackages: [], signaturePublicKey: { $bytes: base64(signer.publicKey) } })).deviceId;
+}
+
+async function registered(world) {
+  const { alice } = await people(world);
+  return { caller: alice, deviceId: await register(alice) };
+}
+
+/** A device that waits to be added: { caller, id }. */
+async function waiting(world) {
+  const { alice, bob } = await group(world);
+  await register(bob);
+  const { pendingAdditions: [{ id }] } = await alice.ok("getPendingDeviceAdditions");
+  return { caller: alice, id };
+}
+
+/** A chat request to the caller. */
+async function requested(world) {
+  const { alice, bob } = await people(world);
+  await bob.ok("optIn", {});
+  const { requestId } = await alice.ok("sendChatRequest", { recipientDid: bob.did });
+  return { caller: bob, requestId, sender: alice };
+}
 
 /** A request of every method with every field of its lexicon, which is accepted as it is: { caller, base }. */
 const requests = {
@@ -113,6 +139,79 @@ const requests = {
     const { alice } = await people(world);
     return { caller: alice, base: { keyPackage: await newPackage(alice), idempotencyKey: randomUUID(), cipherSuite: suite1, expires: inAMonth(), deviceId: "phone" } };
   },
+  async registerDevice(world) {
+    const { alice } = await people(world);
+    const signer = await newSigner();
+    const made = await keyPackage({ identity: alice.did, signer });
+    return { caller: alice, base: { deviceName: "phone", deviceUUID: randomUUID(), keyPackages: [{ keyPackage: base64(made.bytes), cipherSuite: suite1, expires: inAMonth() }], signaturePublicKey: { $bytes: base64(signer.publicKey) } } };
+  },
+  async deleteDevice(world) {
+    const { caller, deviceId } = await registered(world);
+    return { caller, base: { deviceId } };
+  },
+  async registerDeviceToken(world) {
+    const { caller, deviceId } = await registered(world);
+    return { caller, base: { deviceId, pushToken: "a token of the platform", deviceName: "phone", platform: "ios" } };
+  },
+  async unregisterDeviceToken(world) {
+    const { caller, deviceId } = await registered(world);
+    return { caller, base: { deviceId } };
+  },
+  async claimPendingDeviceAddition(world) {
+    const { caller, id } = await waiting(world);
+    return { caller, base: { pendingAdditionId: id } };
+  },
+  async completePendingDeviceAddition(world) {
+    const { caller, id } = await waiting(world);
+    await caller.ok("claimPendingDeviceAddition", { pendingAdditionId: id });
+    return { caller, base: { pendingAdditionId: id, newEpoch: 1 } };
+  },
+  async syncKeyPackages(world) {
+    const { alice } = await people(world);
+    return { caller: alice, base: { localHashes: ["ab".repeat(32)], deviceId: "phone" } };
+  },
+  async optIn(world) {
+    const { alice } = await people(world);
+    await alice.ok("optIn", {});  // once more changes nothing
+    return { caller: alice, base: { deviceId: "phone" } };
+  },
+  async optOut(world) {
+    const { alice } = await people(world);
+    return { caller: alice, base: {} };
+  },
+  async validateWelcome(world) {
+    const { alice, bob } = await people(world);
+    const { ref } = await reserved(bob, alice);
+    return { caller: bob, base: { welcomeMessage: { $bytes: base64(welcomeFor([ref])) } } };
+  },
+  async invalidateWelcome(world) {
+    const { alice, dave, convo } = await group(world);
+    const { ref } = await reserved(dave, alice);
+    await convo.add(alice, [dave], { welcomeMessage: base64(welcomeFor([ref])) });
+    return { caller: dave, base: { convoId: convo.id, reason: "no key", deviceId: "phone" } };
+  },
+  async sendChatRequest(world) {
+    const { alice, bob, convo } = await group(world);
+    await bob.ok("optIn", {});
+    return { caller: alice, base: { recipientDid: bob.did, previewText: "hello", isGroupInvite: true, groupId: convo.id,
+      heldMessages: [{ ciphertext: { $bytes: base64(randomBytes(512)) }, paddedSize: 512, ephPubKey: { $bytes: base64(randomBytes(32)) } }] } };
+  },
+  async acceptChatRequest(world) {
+    const { caller, requestId } = await requested(world);
+    return { caller, base: { requestId } };
+  },
+  async declineChatRequest(world) {
+    const { caller, requestId } = await requested(world);
+    return { caller, base: { requestId, reportReason: "spam", reportDetails: "why" } };
+  },
+  async blockChatSender(world) {
+    const { caller, requestId, sender } = await requested(world);
+    return { caller, base: { senderDid: sender.did, requestId, reason: "other" } };
+  },
+  async updateChatRequestSettings(world) {
+    const { alice } = await people(world);
+    return { caller: alice, base: { allowFollowersBypass: true, allowFollowingBypass: true, autoExpireDays: 3 } };
+  },
   async publishKeyPackages(world) {
     const { alice } = await people(world);
     return { caller: alice, base: { keyPackages: [{ keyPackage: await newPackage(alice), cipherSuite: suite1, expires: inAMonth(), idempotencyKey: randomUUID(), deviceId: "phone" }], deviceId: "phone" } };
@@ -150,7 +249,7 @@ function complaint(method, what, { status, text }, mustRefuse) {
 }
 
 const isRequired = (method, path) => {
-  let at = lexicons.getDefOrThrow(prefix + method).input.schema;
+  let at = lexicons.getDefOrThrow(prefix + method).input?.schema ?? {};
   for (const name of path.slice(0, -1)) {
     at = name === 0 ? at.items : at.properties[name];
     if (at.type === "ref") at = lexicons.getDefOrThrow(at.ref.startsWith("#") ? prefix + method + at.ref : at.ref);
@@ -178,7 +277,7 @@ test(`inputs mutated field by field (${mode})`, async (t) => {
   for (const [method, make] of Object.entries(requests)) {
     await t.test(method, async () => {
       let request = await make(world);
-      const { schema } = lexicons.getDefOrThrow(prefix + method).input;
+      const { schema } = lexicons.getDefOrThrow(prefix + method).input ?? { schema: { type: "object" } };  // optOut has none
       const wrong = [];
       for (const [path, inner] of [[undefined, schema], ...fieldsOf(prefix + method, schema, request.base)]) {
         const { caller, base } = request;
@@ -220,7 +319,7 @@ test(`parameters mutated one by one (${mode})`, async (t) => {
   for (const { id, defs } of lexicons) {
     if (!id.startsWith(prefix) || defs.main?.type !== "query") continue;
     const method = id.slice(prefix.length);
-    const { properties, required = [] } = defs.main.parameters;
+    const { properties = {}, required = [] } = defs.main.parameters ?? {};
     const wrong = [];
     for (const [name, schema] of Object.entries(properties)) {
       const others = Object.keys(properties).filter((other) => other !== name && good[other]).map((other) => `${other}=${encodeURIComponent(good[other])}`);

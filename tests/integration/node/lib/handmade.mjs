@@ -80,15 +80,18 @@ export async function externalCommit({ groupId, epoch, identity }) {
 }
 
 const daySeconds = 86_400;
+/** A device's signature key: its packages are all signed with it. */
+export const newSigner = () => newSignatureKey();
+
 /** One key package; what is not said is as a normal client makes it. */
-export async function keyPackage({ identity, lastResort = false, from = -3600, until = 30 * daySeconds, cipherSuite = suite }) {
+export async function keyPackage({ identity, lastResort = false, from = -3600, until = 30 * daySeconds, cipherSuite = suite, signer }) {
   const { makeKeyPackageRef } = await import("ts-mls/keyPackage.js");
   const now = Math.floor(Date.now() / 1000);
   const made = await mls.generateKeyPackageWithKey(
     { credentialType: "basic", identity: utf8(identity) }, mls.defaultCapabilities(),
     { notBefore: BigInt(now + from), notAfter: BigInt(now + until) },
     lastResort ? [{ extensionType: 10, extensionData: new Uint8Array() }] : [],
-    await newSignatureKey(cipherSuite), cipherSuite);
+    signer ?? await newSignatureKey(cipherSuite), cipherSuite);
   const bytes = Buffer.from(encode("mls_key_package", { keyPackage: made.publicPackage }));
   const ref = Buffer.from(await makeKeyPackageRef(made.publicPackage, cipherSuite.hash)).toString("hex");
   return { bytes, ref };
