@@ -135,6 +135,7 @@ void read_identity(Source& source, Config& config) {
     source.note(wrong("SERVICE_DID", "is not a did:web or did:plc"));
   }
   config.public_endpoint = source.text("SERVICE_ENDPOINT").value_or("");
+  config.websocket_endpoint = source.text("WEBSOCKET_ENDPOINT").value_or("");
   config.plc_directory_url = source.text("PLC_DIRECTORY_URL").value_or(config.plc_directory_url);
   while (config.plc_directory_url.ends_with('/')) config.plc_directory_url.pop_back();
   config.did_host_allowlist = source.list("DID_RESOLUTION_HOST_ALLOWLIST");

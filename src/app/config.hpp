@@ -31,6 +31,7 @@ struct Config {
   std::string journal_path;  // likewise
   std::string service_did;
   std::string public_endpoint;
+  std::string websocket_endpoint;  // WEBSOCKET_ENDPOINT
   std::string plc_directory_url = "https://plc.directory";
   std::vector<std::string> did_host_allowlist;
   std::chrono::milliseconds did_deadline{3'000};

@@ -235,6 +235,7 @@ xrpc::ServiceSettings NodeImpl::settings() const {
   xrpc::ServiceSettings settings;
   settings.service_did = config_.service_did;
   settings.public_endpoint = config_.public_endpoint;
+  settings.websocket_endpoint = config_.websocket_endpoint;
   settings.incarnation = stores_->incarnation();
   settings.actors = config_.actors;
   settings.serve_metrics = config_.metrics;

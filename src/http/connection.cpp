@@ -98,6 +98,7 @@ void Connection::close() {
   deadline_ = Worker::Clock::time_point::max();
   release_body();
   charge_unsent(0);
+  duplex_.reset();
   if (auto stream = std::exchange(stream_, nullptr)) stream->cancel();
   error_code ignored;
   socket_.close(ignored);
@@ -159,6 +160,14 @@ void Connection::on_readable() {
     std::string held = std::exchange(pending_, {});
     held += bytes;
     return turn(held);
+  }
+  if (duplex_) {
+    // Bytes that came right behind the handshake were kept for now.
+    const auto held = std::exchange(pending_, {});
+    if (!held.empty()) duplex_->received(held);
+    duplex_->received(bytes);
+    if (state_ != State::closed) wait_readable();
+    return;
   }
   // Nothing more is wanted from this client: bounded, so that it cannot keep us reading.
   lingered_bytes_ += count;

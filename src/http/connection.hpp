@@ -100,6 +100,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::size_t unsent_charged_ = 0;
   std::optional<Response> answer_;
   std::shared_ptr<BodySource> stream_;
+  std::shared_ptr<DuplexSource> duplex_;  // stream_, if it takes what the client sends
   std::optional<BodySource::Chunk> chunk_;
 };
 

@@ -99,7 +99,13 @@ bool Connection::write_answer(Response response) {
   out_.clear();
   sent_ = 0;
   body_.clear();
-  if (response.stream) {
+  if (response.duplex) {
+    chunked_ = false;
+    keep_alive_ = false;
+    append_head(out_, response, Framing::until_close, true, worker_.date());
+    duplex_ = response.duplex;
+    stream_ = std::move(response.duplex);
+  } else if (response.stream) {
     // The end of a stream closes the connection (message.hpp).
     keep_alive_ = false;
     append_head(out_, response, chunked_ ? Framing::chunked : Framing::until_close, false,
@@ -241,6 +247,7 @@ bool Connection::write_chunk(BodySource::Chunk chunk) {
 }
 
 void Connection::end_stream() {
+  if (auto duplex = std::exchange(duplex_, nullptr)) out_ += duplex->goodbye();
   if (auto stream = std::exchange(stream_, nullptr)) stream->cancel();
   if (chunked_) out_ += last_chunk;
   if (flush()) on_written();

@@ -22,7 +22,8 @@ struct Request {
   std::string path, query;
   std::string authorization;  // the header value, empty if absent
   std::string content_type;
-  std::string peer;  // client address; from X-Forwarded-For only via a trusted proxy
+  std::string websocket_key{};  // of a WebSocket handshake (RFC 6455 §4.2.1), else empty
+  std::string peer;             // client address; from X-Forwarded-For only via a trusted proxy
   std::string body;
 };
 
@@ -38,12 +39,22 @@ class BodySource {
   virtual void cancel() = 0;
 };
 
+/// A source that also hears its client, after 101 Switching Protocols: chunks go out as they are,
+/// and what arrives is handed over as it comes, on the connection's thread.
+class DuplexSource : public BodySource {
+ public:
+  virtual void received(std::string_view bytes) = 0;
+  /// The last bytes when the server stops.
+  virtual std::string goodbye() = 0;
+};
+
 struct Response {
   int status = 200;
   std::string content_type = "application/json";
   std::string body{};
   std::vector<std::pair<std::string, std::string>> headers{};  // extra ones, e.g. Retry-After
-  std::shared_ptr<BodySource> stream{};  // if set, `body` is ignored; shared with its producer
+  std::shared_ptr<BodySource> stream{};    // if set, `body` is ignored; shared with its producer
+  std::shared_ptr<DuplexSource> duplex{};  // with status 101: takes the connection over
 };
 
 /// Called on the connection's worker thread. Must call `respond` exactly once, from any thread.

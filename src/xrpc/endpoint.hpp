@@ -28,6 +28,8 @@ struct Endpoint {
   http::Method method;
   RateClass rate;
   Handler handler;
+  /// Who calls is not said by a service token: the handler itself demands a ticket.
+  bool by_ticket = false;
 };
 
 /// Every method the server answers: the table of contents of the API.

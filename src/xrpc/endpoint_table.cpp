@@ -56,6 +56,8 @@ constexpr auto table = std::to_array<Endpoint>({
     {"blue.catbird.mls.getRequestCount", get, RateClass::other, handle_get_request_count},
     {"blue.catbird.mls.getChatRequestSettings", get, RateClass::other, handle_get_chat_request_settings},
     {"blue.catbird.mls.updateChatRequestSettings", post, RateClass::other, handle_update_chat_request_settings},
+    {"blue.catbird.mls.getSubscriptionTicket", post, RateClass::other, handle_get_subscription_ticket},
+    {"blue.catbird.mls.subscribeConvoEvents", get, RateClass::other, handle_subscribe_convo_events, true},
     {"blue.catbird.mls.streamConvoEvents", get, RateClass::other, handle_stream_convo_events},
 });
 // clang-format on

@@ -52,6 +52,8 @@ Task<http::Response> handle_list_chat_requests(Call call);
 Task<http::Response> handle_get_request_count(Call call);
 Task<http::Response> handle_get_chat_request_settings(Call call);
 Task<http::Response> handle_update_chat_request_settings(Call call);
+Task<http::Response> handle_get_subscription_ticket(Call call);
+Task<http::Response> handle_subscribe_convo_events(Call call);
 Task<http::Response> handle_stream_convo_events(Call call);
 
 }  // namespace catbird::xrpc

@@ -24,11 +24,12 @@ namespace catbird::xrpc {
 
 struct ServiceSettings {
   std::string service_did;
-  std::string public_endpoint;  // for /.well-known/did.json; empty: https://<host of did:web>
-  std::string incarnation;      // of the store's log: part of stream cursors
-  bool actors = true;           // ENABLE_ACTOR_SYSTEM, shown by /health
-  bool serve_metrics = true;    // ENABLE_METRICS
-  std::string metrics_token;    // METRICS_TOKEN; empty: /metrics is open
+  std::string public_endpoint;     // for /.well-known/did.json; empty: https://<host of did:web>
+  std::string websocket_endpoint;  // WEBSOCKET_ENDPOINT; empty: made of the two above
+  std::string incarnation;         // of the store's log: part of stream cursors
+  bool actors = true;              // ENABLE_ACTOR_SYSTEM, shown by /health
+  bool serve_metrics = true;       // ENABLE_METRICS
+  std::string metrics_token;       // METRICS_TOKEN; empty: /metrics is open
   std::size_t devices_max = core::devices_per_user_default;  // MAX_DEVICES_PER_USER
   std::uint32_t ip_per_minute = 0;                // RATE_LIMIT_IP_PER_MINUTE; 0: off (DECISIONS 22)
   std::chrono::milliseconds ask_deadline{8'000};  // the PDS proxy gives up after 10 s

@@ -80,6 +80,12 @@ std::optional<Bytes> hash_of_hex(std::string_view text) {
 
 std::string new_id() { return id_of(random_id(), 4); }
 
+std::string new_secret() {
+  std::array<std::uint8_t, 32> bytes{};
+  CATBIRD_CHECK(RAND_bytes(bytes.data(), static_cast<int>(bytes.size())) == 1);
+  return to_base64url(bytes);
+}
+
 std::string new_timed_id(Timestamp now) {
   auto bytes = random_id();
   for (std::size_t i = 0; i < 6; ++i) {

@@ -31,7 +31,9 @@ std::optional<Bytes> hash_of_hex(std::string_view text);
 /// A random UUID (RFC 9562, version 4), lower case. Made before a job, never inside: jobs may run
 /// more than once.
 std::string new_id();
-/// The same in version 7: ids sort by the time they were made at.
+/// 256 random bits, as base64url.
+std::string new_secret();
+/// A UUID as new_id(), in version 7: ids sort by the time they were made at.
 std::string new_timed_id(Timestamp now);
 
 }  // namespace catbird::xrpc

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "http/wire/request_parser.hpp"
 
+#include "http/wire/websocket_frames.hpp"
+
 #include <boost/beast/core/string.hpp>
 #include <boost/beast/http/error.hpp>
 #include <boost/beast/http/field.hpp>
@@ -81,6 +83,11 @@ bool RequestParser::accepts_raw_header(std::string_view bytes) {
 }
 
 Request RequestParser::take() {
+  const bool handshake = request_.method == Method::get && upgrade() && websocket_upgrade_ &&
+                         websocket_version_ && request_.body.empty();
+  if (handshake && is_websocket_key(websocket_key_)) {
+    request_.websocket_key = std::move(websocket_key_);
+  }
   request_.body.reserve(request_.body.size() + body_spare_bytes);
   return std::move(request_);
 }
@@ -167,6 +174,15 @@ void RequestParser::on_field_impl(beast_http::field name, View name_text, View v
       return;
     case field::content_type:
       request_.content_type = text;
+      return;
+    case field::upgrade:
+      websocket_upgrade_ = boost::beast::iequals(value, "websocket");
+      return;
+    case field::sec_websocket_key:
+      websocket_key_ = text;
+      return;
+    case field::sec_websocket_version:
+      websocket_version_ = text == "13";
       return;
     case field::host:
       return check_host(text, error);

@@ -72,6 +72,9 @@ class RequestParser final : public boost::beast::http::basic_parser<true> {
   Request request_;
   Failure failure_;
   std::string forwarded_for_;
+  std::string websocket_key_;
+  bool websocket_upgrade_ = false;
+  bool websocket_version_ = false;
   int minor_version_ = 1;
   int hosts_ = 0;
   int lengths_ = 0;

@@ -37,10 +37,9 @@ class Journal {
   }
   template <class Map>
   void erase(Map& map, typename Map::key_type key) {
-    steps_.emplace_back([&map, key, old = std::move(map.at(key))]() mutable {
-      map.insert_or_assign(key, std::move(old));
-    });
-    map.erase(key);
+    // The node itself comes back: older steps refer to what it holds.
+    auto node = std::make_shared<typename Map::node_type>(map.extract(key));
+    steps_.emplace_back([&map, node] { map.insert(std::move(*node)); });
   }
   /// A list whose elements are saved one by one must be a deque: they must not move.
   template <class List>

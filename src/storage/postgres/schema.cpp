@@ -67,6 +67,7 @@ constexpr std::string_view app_grants[] = {
     "INSERT, UPDATE, DELETE ON catbird.device, catbird.push_token, catbird.push_notice",
     "INSERT, UPDATE, DELETE ON catbird.opt_in, catbird.pending_addition, catbird.chat_settings",
     "INSERT, UPDATE, DELETE ON catbird.chat_request, catbird.held_message, catbird.blocked_sender",
+    "INSERT, UPDATE, DELETE ON catbird.subscription_ticket",
     "UPDATE (epoch, next_seq, version, owner_fence, last_message_at) ON catbird.conversation",
     "UPDATE (group_info_epoch, members, head_sum, checksum) ON catbird.conversation",
     "UPDATE (admin, join_seq, read_seq, joined_at, promoted_at) ON catbird.member",

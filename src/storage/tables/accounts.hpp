@@ -87,6 +87,25 @@ struct OptInRecord {
   }
 };
 
+/// Opens one WebSocket, once. Kept as its hash: a stolen database opens none.
+struct SubscriptionTicket {
+  Bytes ticket;  // SHA-256 of what the client has
+  core::Did user;
+  core::DeviceId device;
+  std::optional<core::ConvoId> convo;  // for this one only
+  Timestamp expires_at;
+
+  static const TableSpec& table();
+  template <class Self, class Visit>
+  static void visit(Self& self, Visit&& visit) {
+    visit(self.ticket);
+    visit(self.user);
+    visit(self.device);
+    visit(self.convo);
+    visit(self.expires_at);
+  }
+};
+
 /// A new device of a member, which some other member has to add to the MLS group.
 struct PendingAddition {
   std::string id;

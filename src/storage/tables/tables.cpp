@@ -44,6 +44,17 @@ const TableSpec& OptInRecord::table() {
   return spec;
 }
 
+const TableSpec& SubscriptionTicket::table() {
+  static const TableSpec spec{.name = "subscription_ticket",
+                              .columns = {{"ticket", blob},
+                                          {"user_did"},
+                                          {"device"},
+                                          {"convo_id", text, true},
+                                          {"expires_at", integer}},
+                              .key = 1};
+  return spec;
+}
+
 const TableSpec& PendingAddition::table() {
   static const TableSpec spec{.name = "pending_addition",
                               .columns = {{"id"},
@@ -108,10 +119,11 @@ const TableSpec& BlockedSender::table() {
 }
 
 std::span<const TableSpec* const> all_tables() {
-  static const std::array tables{
-      &DeviceRecord::table(), &PushToken::table(),           &PushNotice::table(),
-      &OptInRecord::table(),  &PendingAddition::table(),     &ChatRequestRecord::table(),
-      &HeldMessage::table(),  &ChatRequestSettings::table(), &BlockedSender::table()};
+  static const std::array tables{&DeviceRecord::table(),        &PushToken::table(),
+                                 &PushNotice::table(),          &OptInRecord::table(),
+                                 &SubscriptionTicket::table(),  &PendingAddition::table(),
+                                 &ChatRequestRecord::table(),   &HeldMessage::table(),
+                                 &ChatRequestSettings::table(), &BlockedSender::table()};
   return tables;
 }
 

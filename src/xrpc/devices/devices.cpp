@@ -59,6 +59,9 @@ Result<void> count_convos(storage::Reader& reader, const core::Caller& device,
 }  // namespace
 
 Task<http::Response> handle_list_devices(Call call) {
+  if (auto query = Query::parse(call.request.query); !query) {
+    co_return error_response(query.error());
+  }
   auto reading = read<Inventory>(
       call.services, [user = call.caller.user, now = call.services->clock.now()](
                          storage::Reader& reader) { return load_inventory(reader, user, now); });

@@ -108,6 +108,9 @@ Task<http::Response> handle_list_chat_requests(Call call) {
 }
 
 Task<http::Response> handle_get_request_count(Call call) {
+  if (auto query = Query::parse(call.request.query); !query) {
+    co_return error_response(query.error());
+  }
   struct Found {
     std::uint64_t count = 0;
     std::optional<ChatRequestRecord> newest;
@@ -134,6 +137,9 @@ Task<http::Response> handle_get_request_count(Call call) {
 }
 
 Task<http::Response> handle_get_chat_request_settings(Call call) {
+  if (auto query = Query::parse(call.request.query); !query) {
+    co_return error_response(query.error());
+  }
   auto reading =
       read<ChatRequestSettings>(call.services, [user = call.caller.user](storage::Reader& reader) {
         return settings_of(reader.tables(), user);

@@ -14,16 +14,6 @@ namespace {
 
 constexpr std::size_t replay_rows_max = 200;
 constexpr std::size_t replay_bytes_max = 1024 * 1024;
-constexpr std::string_view nsid = "blue.catbird.mls.streamConvoEvents";
-constexpr std::string_view keepalive = ": keepalive\n\n";
-
-std::string as_event(std::string json) { return "data: " + std::move(json) + "\n\n"; }
-
-void open_event(JsonWriter& json, std::string_view type) {
-  json.open();
-  json.key("$type").text(std::string(nsid) + "#" + std::string(type));
-  json.key("type").text(type);
-}
 
 // Any spread will do; streams of one user need not share a worker.
 actors::Executor& pick(const std::vector<actors::Executor*>& workers, const core::Did& user) {
@@ -33,10 +23,12 @@ actors::Executor& pick(const std::vector<actors::Executor*>& workers, const core
 }  // namespace
 
 ConvoFeed::ConvoFeed(Services& services, FeedScope scope,
-                     std::unique_ptr<realtime::Subscription> live, FeedStart start)
+                     std::unique_ptr<realtime::Subscription> live, FeedStart start,
+                     const FeedFormat& format)
     : services_(services),
       own_(pick(services.workers, scope.user)),
       scope_(std::move(scope)),
+      format_(format),
       live_(std::move(live)),
       cursor_(std::move(start.cursor)) {
   std::vector<realtime::Membership> memberships;
@@ -90,7 +82,7 @@ void ConvoFeed::began(const Result<std::uint64_t>& newest) {
     finish();
     return;
   }
-  std::string first = ": connected\n\n";
+  std::string first = format_.hello();
   Answer waiting;
   {
     const std::lock_guard lock(mutex_);
@@ -121,7 +113,7 @@ void ConvoFeed::replay() {
     const std::lock_guard lock(mutex_);
     if (reading_ || mode_ != Mode::replaying) return;
     if (caught_up_ && waiting_ && live_->overflowed()) {
-      cut = info_text("slow-consumer");  // told and cut, as in take_live()
+      cut = last_words_locked("slow-consumer");  // told and cut, as in take_live()
       mode_ = Mode::ending;
       waiting = claim_locked();
     } else {
@@ -231,7 +223,7 @@ void ConvoFeed::learn_locked(const Look& found, std::string& out) {
   for (const auto& [convo, until] : found.ended) after_.erase(convo);
   ended_.clear();
   if (scope_.only && after_.empty()) {
-    out += info_text("removed");
+    out += last_words_locked("removed");
     mode_ = Mode::ending;
   }
 }
@@ -246,7 +238,7 @@ void ConvoFeed::take_live() {
     auto news = live_->take();
     if (news.overflowed) {
       // Told and cut, never skipped: the cursor says where to go on (L3).
-      out = info_text("slow-consumer");
+      out = last_words_locked("slow-consumer");
       mode_ = Mode::ending;
     }
     const bool hint = !news.events.empty() && !services_.live_is_complete();
@@ -287,7 +279,7 @@ bool ConvoFeed::take_one(const realtime::LogEvent& event, std::string& out) {
     if (mutant("stream_outlives_membership")) return true;
     after_.erase(change->convo.value);
     if (!scope_.only) return true;
-    out += info_text("removed");
+    out += last_words_locked("removed");
     return false;
   }
   const auto& live = std::get<realtime::LiveRow>(event);
@@ -338,7 +330,7 @@ void ConvoFeed::keep_alive(std::uint64_t round) {
     }
     waiting = claim_locked();
   }
-  if (waiting) waiting(std::string(keepalive));
+  if (waiting) waiting(format_.keepalive());
 }
 
 void ConvoFeed::finish() {
@@ -357,24 +349,23 @@ bool ConvoFeed::row_is_visible(const core::ConvoId& convo, core::Seq seq) const 
   return it != after_.end() && seq > it->second;
 }
 
+std::string ConvoFeed::end_reason() const {
+  const std::lock_guard lock(mutex_);
+  return std::string(end_reason_);
+}
+
 std::string ConvoFeed::event_text(const storage::Row& row) const {
-  JsonWriter json;
-  open_event(json, "messageEvent");
-  json.key("cursor").text(encode_cursor({services_.settings.incarnation, row.position}));
-  json.key("message");
-  write_message_view(json, row);
-  json.close();
-  return as_event(json.take());
+  return format_.message(row, encode_cursor({services_.settings.incarnation, row.position}));
 }
 
 std::string ConvoFeed::info_text(std::string_view reason) const {
-  JsonWriter json;
-  open_event(json, "infoEvent");
-  json.key("cursor").text(encode_cursor({services_.settings.incarnation, position_}));
-  json.key("info").text(reason);
-  json.key("reason").text(reason);
-  json.close();
-  return as_event(json.take());
+  return format_.info(reason, encode_cursor({services_.settings.incarnation, position_}));
+}
+
+// The last thing a stream says; `reason` is a literal.
+std::string ConvoFeed::last_words_locked(std::string_view reason) {
+  end_reason_ = reason;
+  return info_text(reason);
 }
 
 }  // namespace catbird::xrpc

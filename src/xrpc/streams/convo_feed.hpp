@@ -6,6 +6,7 @@
 #include "storage/reader.hpp"
 #include "xrpc/services.hpp"
 #include "xrpc/streams/cursor.hpp"
+#include "xrpc/streams/feed_format.hpp"
 
 #include <map>
 #include <memory>
@@ -28,12 +29,12 @@ struct FeedStart {
   std::vector<storage::Window> windows;
 };
 
-/// The body of streamConvoEvents: exactly the rows after the cursor, in commit order, first out of
-/// the store, then live; commits included (L2). It reads the store until nothing is left, then
-/// takes what the hub has kept since before that read, so nothing falls between; when rows or
-/// roster changes may exist that were never published, it goes back to the store. A reader that
-/// does not keep up is told and cut (L3); one that leaves the conversation sees the row that
-/// removed it and then the end (A2).
+/// The body of streamConvoEvents and subscribeConvoEvents: exactly the rows after the cursor, in
+/// commit order, first out of the store, then live; commits included (L2). It reads the store until
+/// nothing is left, then takes what the hub has kept since before that read, so nothing falls
+/// between; when rows or roster changes may exist that were never published, it goes back to the
+/// store. A reader that does not keep up is told and cut (L3); one that leaves the conversation
+/// sees the row that removed it and then the end (A2).
 ///
 /// Pulled by the connection. Thread-safe inside: answers come from reader threads, the lane and
 /// timers.
@@ -41,7 +42,10 @@ class ConvoFeed final : public http::BodySource, public std::enable_shared_from_
  public:
   /// The subscription must be older than the windows of `start`; it follows them from here on.
   ConvoFeed(Services& services, FeedScope scope, std::unique_ptr<realtime::Subscription> live,
-            FeedStart start);
+            FeedStart start, const FeedFormat& format = sse_format());
+
+  /// Why it ended, as the last infoEvent said; empty if the store did not answer.
+  std::string end_reason() const;
 
   void next(std::move_only_function<void(Chunk)> answer) override;
   void cancel() override;
@@ -75,13 +79,15 @@ class ConvoFeed final : public http::BodySource, public std::enable_shared_from_
   bool row_is_visible(const core::ConvoId& convo, core::Seq seq) const;
   std::string event_text(const storage::Row& row) const;
   std::string info_text(std::string_view reason) const;
+  std::string last_words_locked(std::string_view reason);
 
   Services& services_;
   actors::Executor& own_;  // where this stream's work is posted
   const FeedScope scope_;
+  const FeedFormat& format_;
   std::unique_ptr<realtime::Subscription> live_;
 
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   Windows after_;
   Windows ended_;  // as the last look saw it
   std::optional<StreamCursor> cursor_;
@@ -90,6 +96,7 @@ class ConvoFeed final : public http::BodySource, public std::enable_shared_from_
   Answer waiting_;          // the connection, if it can take a chunk
   bool caught_up_ = false;  // has been live once: what it misses from here on is its own doing
   bool told_expired_ = false;
+  std::string_view end_reason_;
   bool reading_ = false;      // a look at the store is under way
   std::uint64_t round_ = 0;   // of waiting_, so that a timer knows whether it is still the same
   bool timer_armed_ = false;  // at most one, however much happens

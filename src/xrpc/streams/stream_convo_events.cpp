@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
-#include "xrpc/ask.hpp"
 #include "xrpc/endpoints.hpp"
 #include "xrpc/error_table.hpp"
 #include "xrpc/shapes.hpp"
-#include "xrpc/streams/convo_feed.hpp"
+#include "xrpc/streams/open_feed.hpp"
 
 namespace catbird::xrpc {
 
@@ -45,31 +44,12 @@ Task<http::Response> handle_stream_convo_events(Call call) {
   if (!query) co_return error_response(query.error());
   auto input = parse(*query);
   if (!input) co_return error_response(input.error());
-  const auto& user = call.caller.user;
-
-  // Subscribe first, then read who may see what: nothing can fall in between.
-  std::vector<core::ConvoId> known;
-  if (input->only) known.push_back(*input->only);
-  FeedStart start{.cursor = input->cursor, .windows = {}};
-  auto live = call.services->hub.subscribe(user, known, input->only);
-  if (!live) {
-    co_return error_response(Error{Errc::rate_limited, "too many streams of one user", {}, 30});
-  }
-  if (input->only) {
-    auto asking = access(call.services, *input->only, user);
-    auto seen = co_await asking;
-    if (!seen) co_return error_response(seen.error());
-    if (!seen->active) co_return error_response(Error{Errc::not_member, {}, {}, 0});
-    start.windows.push_back({*input->only, seen->after});
-  } else {
-    auto reading = read<std::vector<storage::Window>>(
-        call.services, [user](storage::Reader& reader) { return reader.windows(user); });
-    auto windows = co_await reading;
-    if (!windows) co_return error_response(windows.error());
-    start.windows = std::move(*windows);
-  }
-  co_return stream_of(std::make_shared<ConvoFeed>(*call.services, FeedScope{user, input->only},
-                                                  std::move(live), std::move(start)));
+  auto opening =
+      open_feed(call.services, {call.caller.user, std::move(input->only), std::move(input->cursor)},
+                &sse_format());
+  auto feed = co_await opening;
+  if (!feed) co_return error_response(feed.error());
+  co_return stream_of(std::move(*feed));
 }
 
 }  // namespace catbird::xrpc

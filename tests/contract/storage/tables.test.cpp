@@ -92,6 +92,7 @@ TEST_P(Tables, keep_a_row_of_every_description) {
   keeps(PushToken{alice, core::DeviceId("phone"), "ios", id32("sealed"), start});
   keeps(PushNotice{alice, core::DeviceId("phone"), "token-registered", start});
   keeps(OptInRecord{alice, core::DeviceId(), start});
+  keeps(SubscriptionTicket{id32("ticket"), alice, core::DeviceId(), core::ConvoId("c1"), start});
   auto claimed = addition("1");
   claimed.claimed_by = bob;
   claimed.claim_until = after(1);

@@ -44,6 +44,16 @@ CREATE TABLE opt_in (
   checksum bigint NOT NULL
 );
 
+CREATE TABLE subscription_ticket (
+  ticket     bytea PRIMARY KEY NOT NULL CHECK (length(ticket) = 32),  -- SHA-256 of it
+  user_did   text COLLATE "C" NOT NULL,
+  device     text COLLATE "C" NOT NULL,
+  convo_id   text COLLATE "C",
+  expires_at bigint NOT NULL,
+  checksum   bigint NOT NULL
+);
+CREATE INDEX subscription_ticket_user ON subscription_ticket (user_did, expires_at);
+
 CREATE TABLE pending_addition (
   id          text COLLATE "C" PRIMARY KEY NOT NULL,
   convo_id    text COLLATE "C" NOT NULL,

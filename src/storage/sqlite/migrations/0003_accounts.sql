@@ -44,6 +44,16 @@ CREATE TABLE opt_in (
   checksum INTEGER NOT NULL
 ) STRICT;
 
+CREATE TABLE subscription_ticket (
+  ticket     BLOB PRIMARY KEY NOT NULL CHECK (length(ticket) = 32),  -- SHA-256 of it
+  user_did   TEXT NOT NULL,
+  device     TEXT NOT NULL,
+  convo_id   TEXT,
+  expires_at INTEGER NOT NULL,
+  checksum   INTEGER NOT NULL
+) STRICT;
+CREATE INDEX subscription_ticket_user ON subscription_ticket (user_did, expires_at);
+
 CREATE TABLE pending_addition (
   id          TEXT PRIMARY KEY NOT NULL,
   convo_id    TEXT NOT NULL,

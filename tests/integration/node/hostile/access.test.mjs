@@ -90,6 +90,9 @@ const inputs = {
   "getRequestCount": () => ({}),
   "getChatRequestSettings": () => ({}),
   "updateChatRequestSettings": () => ({ autoExpireDays: 3 }),
+  "getSubscriptionTicket": (convo) => ({ convoId: convo.id }),
+  "getSubscriptionTicket (all)": () => ({}),
+  "subscribeConvoEvents (no ticket)": () => ({}),  // with one: api_sockets.test.mjs
   "streamConvoEvents": (convo) => ({ convoId: convo.id }),
   "streamConvoEvents (all)": () => ({}),
 };

@@ -208,6 +208,10 @@ const requests = {
     const { caller, requestId, sender } = await requested(world);
     return { caller, base: { senderDid: sender.did, requestId, reason: "other" } };
   },
+  async getSubscriptionTicket(world) {
+    const { alice, convo } = await group(world);
+    return { caller: alice, base: { convoId: convo.id } };
+  },
   async updateChatRequestSettings(world) {
     const { alice } = await people(world);
     return { caller: alice, base: { allowFollowersBypass: true, allowFollowingBypass: true, autoExpireDays: 3 } };

@@ -27,7 +27,7 @@ export const queryOf = (parameters) => {
   return query;
 };
 
-export const isQuery = (method) => lexicons.getDefOrThrow(prefix + method).type === "query";
+export const isQuery = (method) => lexicons.getDefOrThrow(prefix + method).type !== "procedure";
 
 /** A user of one world. `device` goes into the fragment of `iss`. */
 export class User extends Xrpc {
