@@ -172,20 +172,26 @@ test("duplicate keys are refused by every method", async () => {
   assertRefusal(answer, [400], "duplicate keys");
 });
 
+// Methods that require no parameter: well-formed values of others' parameters mean nothing to them.
+const askNothing = ["listDevices", "validateDeviceState", "getPendingDeviceAdditions", "getExpectedConversations", "listChatRequests", "getRequestCount", "getChatRequestSettings"];
+
 for (const { nsid, method } of routes.filter(({ verb }) => verb === "GET")) {
   test(`${method}: hostile queries`, async () => {
     const queries = ["convoId=%", "convoId=%zz", "convoId=%ff%fe", "convoId=%00&limit=%00&did=%00&dids=%00&cursor=%00&fromEpoch=%00", `convoId=${"x".repeat(6000)}&cursor=!&did=x&dids=x`,
       `${"a=1&".repeat(600)}convoId=00`, "convoId=00&limit=-1&cursor=%21&did=x&dids=x&fromEpoch=-1"];
     for (const query of queries) {
       const answer = await raw(`/xrpc/${nsid}?${query}`, { token: await tokenFor(nsid) });
-      assertRefusal(answer, [400, 403, 414, 431], query.slice(0, 60));
+      const wellFormed = query.includes("did=x");
+      if (wellFormed && askNothing.includes(method) && answer.status === 200) continue;
+      // The socket asks for its ticket before anything else.
+      assertRefusal(answer, method === "subscribeConvoEvents" ? [400, 401, 414, 431] : [400, 403, 414, 431], query.slice(0, 60));
     }
     await unchanged();
   });
 }
 
 test("an unknown NSID is 501, anything else that is not there 404", async () => {
-  for (const nsid of [`${prefix}registerDevice`, `${prefix}createconvo`, `${prefix}getEpoch/`, "com.atproto.repo.getRecord", "blue.catbird.mlsChat.getConvos", "x", ""]) {
+  for (const nsid of [`${prefix}getEverything`, `${prefix}createconvo`, `${prefix}getEpoch/`, "com.atproto.repo.getRecord", "blue.catbird.mlsChat.getConvos", "x", ""]) {
     for (const method of ["GET", "POST"]) {
       assert.equal(assertRefusal(await raw(`/xrpc/${nsid}`, { method, ...(method === "POST" ? { headers: json, body: "{}" } : {}) }), [501], nsid).error, "MethodNotImplemented");
     }

@@ -166,6 +166,7 @@ class World {
                  .metrics = *metrics,
                  .settings = {.service_did = "did:web:mls.example",
                               .public_endpoint = {},
+                              .websocket_endpoint = {},
                               .incarnation = stores->incarnation(),
                               .metrics_token = {},
                               .ip_per_minute = options.ip_per_minute}},

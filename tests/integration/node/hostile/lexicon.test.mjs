@@ -24,7 +24,7 @@ const unread = {
 
 /** Required by the lexicon, and optional for the clients before it (contract: older forms are still accepted). */
 const mayBeMissing = { sendMessage: ["paddedSize"], updateGroupInfo: ["epoch"], registerDevice: ["keyPackages", "keyPackages.expires"], syncKeyPackages: ["localHashes"] };
-const blobFields = /^(commit|externalCommit|welcomeMessage|groupInfo|keyPackage|ciphertext)$/;
+const blobFields = /^(commit|externalCommit|welcomeMessage|welcomeData|groupInfo|keyPackage|ciphertext|ephPubKey)$/;
 
 /** More than the lexicon says, and meant so: the names of the values. */
 const alsoTaken = {
@@ -263,7 +263,8 @@ const isRequired = (method, path) => {
 
 /** [what, text, mustRefuse] of one field, or of the body as a whole. */
 function mutationsOf(method, base, path, schema) {
-  if (!path) return [...wholeBodies(base)];
+  // optOut has no input: no body is its normal form.
+  if (!path) return [...wholeBodies(base)].map(([what, text, refused]) => [what, text, refused && !(method === "optOut" && text === "")]);
   const value = path.reduce((at, name) => at?.[name], base);
   return [...valuesFor(path, schema, value)].map(([what, raw, always]) => {
     const text = replaced(base, path, raw);

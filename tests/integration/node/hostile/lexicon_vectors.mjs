@@ -53,12 +53,13 @@ const badBase64 = ["!", "a", "ab", "abc", "abcde", "ab=c", "====", "ab==cd", "a 
 /** Names of fields whose text holds MLS bytes in base64. */
 const blobs = /^(commit|externalCommit|welcomeMessage|groupInfo|keyPackage|ciphertext)$/;
 
-function blobVariants(value) {
+function blobVariants(name, value) {
+  const framed = name === "ciphertext" ? 4 : 0;  // behind a length
   const bytes = Buffer.from(value.$bytes ?? value, "base64");
   const wrap = (changed) => (value.$bytes ? JSON.stringify({ $bytes: changed.toString("base64") }) : quoted(changed.toString("base64")));
   const flipped = (at) => { const copy = Buffer.from(bytes); copy[at] ^= 0x80; return copy; };
   const made = { "cut in half": bytes.subarray(0, bytes.length >> 1), "cut by one": bytes.subarray(0, -1), "one byte": bytes.subarray(0, 1), "a byte more": Buffer.concat([bytes, Buffer.of(1)]), "twice": Buffer.concat([bytes, bytes]), "zeros": Buffer.alloc(bytes.length),
-    "0xff": Buffer.alloc(bytes.length, 0xff), "another version": flipped(value.$bytes ? 5 : 1), "another wire format": flipped(value.$bytes ? 7 : 3), "a huge length": Buffer.concat([bytes.subarray(0, 4), Buffer.alloc(8, 0xbf), bytes.subarray(12)]) };
+    "0xff": Buffer.alloc(bytes.length, 0xff), "another version": flipped(framed + 1), "another wire format": flipped(framed + 3), "a huge length": Buffer.concat([bytes.subarray(0, 4), Buffer.alloc(8, 0xbf), bytes.subarray(12)]) };
   return Object.fromEntries(Object.entries(made).map(([name, changed]) => [`MLS bytes ${name}`, wrap(changed)]));
 }
 
@@ -79,7 +80,7 @@ export function* valuesFor(path, schema, value) {
   }
   if (blobs.test(String(path.at(-1))) && value) {
     for (const text of badBase64) yield [`base64 ${JSON.stringify(text)}`, quoted(text), true];
-    for (const [what, raw] of Object.entries(blobVariants(value))) yield [what, raw, true];
+    for (const [what, raw] of Object.entries(blobVariants(path.at(-1), value))) yield [what, raw, !path.includes("heldMessages")];  // those are opaque
   }
   if (/hash$/i.test(String(path.at(-1)))) for (const text of ["", "xyz", "abc", "0x00", " ab", "ab\u0000"]) yield [`hash ${JSON.stringify(text)}`, quoted(text), true];
 }
@@ -114,5 +115,5 @@ export function* parameterValues(schema, required) {
   if (number) for (const raw of ["1.5", "1e3", "-1", "0x1", "+1", "%2B1", "01x", " 1", "%201", "1%20", "9223372036854775808", "18446744073709551616", "9".repeat(400), "--1", "NaN", "Infinity", "\u0665"]) yield [raw.slice(0, 20), encodeURI(raw).replaceAll("%25", "%"), true];
   if (number && schema.maximum) yield ["above the maximum", String(schema.maximum + 1), true];
   if (number && schema.minimum > 0) yield ["below the minimum", String(schema.minimum - 1), true];
-  if (schema.format === "did" || schema.type === "array") for (const did of badDids) yield [`DID ${did.slice(0, 40)}`, encodeURIComponent(did), true];
+  if (schema.format === "did" || schema.items?.format === "did") for (const did of badDids) yield [`DID ${did.slice(0, 40)}`, encodeURIComponent(did), true];
 }
