@@ -91,8 +91,9 @@ ClientFrames::Heard ClientFrames::feed(std::string_view bytes) {
     take_payload(bytes);
     if (left_ != 0) break;
     end_frame(heard);
+    over_ = heard.violation || heard.close;
   }
-  over_ = over_ || heard.violation || heard.close;
+  over_ = over_ || heard.violation;
   return heard;
 }
 

@@ -62,8 +62,9 @@ TEST(Router, asks_for_a_token_of_its_own_method_at_every_endpoint) {
     const auto response = world.send(std::move(request));
 
     EXPECT_EQ(response.status, 401) << endpoint.nsid;
-    EXPECT_EQ(json_of(response),
-              Json({{"error", "AuthenticationRequired"}, {"message", "no token"}}));
+    EXPECT_EQ(error_of(response), "AuthenticationRequired") << endpoint.nsid;
+    if (endpoint.by_ticket) continue;
+    EXPECT_EQ(json_of(response)["message"], "no token") << endpoint.nsid;
     EXPECT_EQ(world.auth.methods.back(), endpoint.nsid);
   }
   EXPECT_TRUE(world.gateway.commands.empty());
