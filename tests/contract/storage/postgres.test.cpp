@@ -8,6 +8,7 @@
 #include "storage/postgres/migrations.hpp"
 #include "storage/postgres/postgres_store.hpp"
 #include "storage/postgres/schema.hpp"
+#include "storage/tables/accounts.hpp"
 
 #include <gmock/gmock.h>
 
@@ -181,6 +182,41 @@ TEST_F(Postgres, a_job_that_hides_a_failed_statement_is_not_committed_nor_are_it
   EXPECT_EQ(result.sets.at(0).status, committed);
   EXPECT_NE(result.jobs.at(0).status, committed);
   EXPECT_EQ(database_.ask("SELECT count(*) FROM catbird.message"), "1");
+}
+
+TEST_F(Postgres, a_named_lock_that_is_held_elsewhere_is_not_waited_for) {
+  auto stores = open();
+  const std::string name = "devices of alice";
+  const auto key = std::to_string(sum_of(view_of(name)));
+  const UserJob locks{[&name](UserWriter& users) { return users.tables().lock(name); }};
+  auto foreign = session();
+  ASSERT_TRUE(foreign->execute("SELECT pg_advisory_lock(" + key + ")"));
+
+  const auto held = stores->writer().commit({}, {&locks, 1}).jobs.at(0);
+  ASSERT_TRUE(foreign->execute("SELECT pg_advisory_unlock(" + key + ")"));
+  const auto free = stores->writer().commit({}, {&locks, 1}).jobs.at(0);
+
+  EXPECT_EQ(held.status, CommitStatus::rejected) << held.error.detail;
+  EXPECT_EQ(held.error.code, Errc::retry);
+  EXPECT_EQ(free.status, committed) << free.error.detail;
+}
+
+TEST_F(Postgres, a_damaged_row_of_a_plain_table_is_met_and_never_served) {
+  auto stores = open();
+  const UserJob job{[](UserWriter& users) -> Result<void> {
+    auto done = insert(users.tables(), OptInRecord{alice, core::DeviceId("phone"), start});
+    if (!done) return std::unexpected(done.error());
+    return {};
+  }};
+  ASSERT_EQ(stores->writer().commit({}, {&job, 1}).jobs.at(0).status, committed);
+  auto reader = std::move(*stores->open_reader());
+  EXPECT_EQ(select<OptInRecord>(reader->tables(), {})->size(), 1U);
+  database_.run("UPDATE catbird.opt_in SET at = at + 1");
+
+  const auto damaged = select<OptInRecord>(reader->tables(), {});
+
+  ASSERT_FALSE(damaged);
+  EXPECT_EQ(damaged.error().code, Errc::storage_corrupt);
 }
 
 TEST_F(Postgres, of_two_servers_with_the_same_view_one_writes) {
