@@ -51,7 +51,7 @@ set_tests_properties(fuzz.seeds PROPERTIES LABELS fuzz FIXTURES_SETUP fuzz_seeds
 foreach(parser message key_package welcome group_info ratchet_tree padding)
   catbird_add_fuzzer(${parser} DEPS catbird::test_mls)
 endforeach()
-foreach(parser http_request http_names)
+foreach(parser http_request http_names websocket)
   catbird_add_fuzzer(${parser} DEPS catbird::http)
 endforeach()
 foreach(parser token did_document)

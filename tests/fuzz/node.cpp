@@ -84,6 +84,7 @@ Node::Node(storage::MemoryDisk& disk, bool actors)
                                      .metrics = metrics(),
                                      .settings = {.service_did = "did:web:mls.example.org",
                                                   .public_endpoint = {},
+                                                  .websocket_endpoint = {},
                                                   .incarnation = stores_->incarnation(),
                                                   .metrics_token = {}}});
   router_ = std::make_unique<xrpc::Router>(*services_, readiness_);

@@ -35,7 +35,35 @@ constexpr auto known = std::to_array<Method>({{"createConvo", true},
                                               {"publishKeyPackages", true},
                                               {"getKeyPackages", false},
                                               {"getKeyPackageStats", false},
-                                              {"streamConvoEvents", false}});
+                                              {"streamConvoEvents", false},
+                                              {"registerDevice", true},
+                                              {"listDevices", false},
+                                              {"deleteDevice", true},
+                                              {"validateDeviceState", false},
+                                              {"registerDeviceToken", true},
+                                              {"unregisterDeviceToken", true},
+                                              {"getPendingDeviceAdditions", false},
+                                              {"claimPendingDeviceAddition", true},
+                                              {"completePendingDeviceAddition", true},
+                                              {"getKeyPackageHistory", false},
+                                              {"getKeyPackageStatus", false},
+                                              {"syncKeyPackages", true},
+                                              {"optIn", true},
+                                              {"optOut", true},
+                                              {"getOptInStatus", false},
+                                              {"validateWelcome", true},
+                                              {"invalidateWelcome", true},
+                                              {"getExpectedConversations", false},
+                                              {"sendChatRequest", true},
+                                              {"acceptChatRequest", true},
+                                              {"declineChatRequest", true},
+                                              {"blockChatSender", true},
+                                              {"listChatRequests", false},
+                                              {"getRequestCount", false},
+                                              {"getChatRequestSettings", false},
+                                              {"updateChatRequestSettings", true},
+                                              {"getSubscriptionTicket", true},
+                                              {"subscribeConvoEvents", false}});
 
 enum Who : std::size_t { alice, bob, carol, dave, erin };
 
@@ -83,6 +111,15 @@ std::string message(std::uint64_t epoch, std::string_view id) {
                  "\"epoch\":" + std::to_string(epoch), "\"paddedSize\":512"});
 }
 
+std::string key_of(Who who) {
+  return R"("signaturePublicKey":{"$bytes":")" + to_base64(signer_of(who).public_key()) + "\"}";
+}
+
+std::string registration(Who who, std::uint64_t serial) {
+  return object({member("deviceName", "phone"), member("deviceUUID", "u1"), key_of(who),
+                 R"("keyPackages":[)" + upload(package_of(who, serial)) + "]"});
+}
+
 std::vector<SampleRequest> base_requests() {
   const auto erins = package_of(erin, 0);
   return {
@@ -101,6 +138,7 @@ std::vector<SampleRequest> base_requests() {
       {"addMembers", alice,
        object({convo, R"("didList":["did:web:erin.example"])", hidden_commit(1),
                member("welcomeMessage", make_welcome(1, std::vector<Bytes>{erins.ref}))})},
+      {"registerDevice", erin, registration(erin, 7)},  // its credential names the device
       {"leaveConvo", dave, object({convo, hidden_commit(2)})},
       {"updateGroupInfo", alice, object({convo, group_info(3), "\"epoch\":3"})},
       {"sendMessage", alice, message(3, "01JDB4H5T6Q7W8E9R0T1Y2V3M2")},
@@ -148,6 +186,49 @@ std::vector<SampleRequest> reads() {
       {"streamConvoEvents", alice, here + "&cursor=memory-1-0000000000000001"},
       {"streamConvoEvents", erin, "cursor=memory-1-0000000000000000"},
       {"streamConvoEvents", bob, "cursor=memory-2-0000000000000003"},
+  };
+}
+
+// Methods on plain tables: devices, requests, tickets.
+std::vector<SampleRequest> table_requests() {
+  const std::string hash(64, 'a');
+  const auto welcome = make_welcome(1, std::vector<Bytes>{package_of(bob, 0).ref});
+  return {
+      {"registerDevice", carol, registration(carol, 6)},
+      {"listDevices", erin, ""},
+      {"deleteDevice", erin, object({member("deviceId", "desk")})},
+      {"validateDeviceState", bob, "deviceId=phone"},
+      {"registerDeviceToken", erin,
+       object({member("deviceId", "desk"), member("pushToken", "t"), member("platform", "ios")})},
+      {"unregisterDeviceToken", erin, object({member("deviceId", "desk")})},
+      {"getPendingDeviceAdditions", alice, "convoIds=aaaaaaaaaaaaaaaa&limit=5"},
+      {"claimPendingDeviceAddition", alice, object({member("pendingAdditionId", "x")})},
+      {"completePendingDeviceAddition", alice,
+       object({member("pendingAdditionId", "x"), "\"newEpoch\":4"})},
+      {"getKeyPackageHistory", erin, "limit=2&cursor=9"},
+      {"getKeyPackageStatus", erin, "limit=2"},
+      {"syncKeyPackages", bob,
+       object({member("deviceId", "phone"), R"("localHashes":[")" + hash + "\"]"})},
+      {"optIn", bob, R"({"deviceId":"phone"})"},
+      {"optOut", bob, "{}"},
+      {"getOptInStatus", alice, "dids=did%3Aweb%3Abob.example"},
+      {"validateWelcome", bob, object({member("welcomeMessage", welcome)})},
+      {"invalidateWelcome", erin, object({convo, member("reason", "no key")})},
+      {"getExpectedConversations", bob, "deviceId=phone"},
+      {"sendChatRequest", carol,
+       object({member("recipientDid", callers[bob]), member("previewText", "hello"),
+               R"("heldMessages":[{"ciphertext":{"$bytes":")" + to_base64(Bytes(512, 1)) +
+                   R"("},"paddedSize":512}])"})},
+      {"acceptChatRequest", bob, object({member("requestId", "x")}), false},
+      {"declineChatRequest", bob,
+       object({member("requestId", "x"), member("reportReason", "spam")}), false},
+      {"blockChatSender", bob, object({member("senderDid", callers[carol])})},
+      {"listChatRequests", bob, "status=pending&limit=3"},
+      {"getRequestCount", bob, ""},
+      {"getChatRequestSettings", bob, ""},
+      {"updateChatRequestSettings", bob, R"({"autoExpireDays":3,"allowFollowersBypass":false})"},
+      {"getSubscriptionTicket", alice, object({convo})},
+      {"subscribeConvoEvents", alice, "ticket=x&cursor=memory-1-0000000000000001", false},
   };
 }
 
@@ -218,6 +299,7 @@ std::vector<SampleRequest> sample_requests() {
            upload(package_of(bob, 9)) + "]}"}};
   for (auto& one : commits()) all.push_back(std::move(one));
   for (auto& one : reads()) all.push_back(std::move(one));
+  for (auto& one : table_requests()) all.push_back(std::move(one));
   return all;
 }
 

@@ -44,11 +44,12 @@ struct SampleRequest {
   std::string_view method;
   std::size_t caller = 0;  // of callers
   std::string text;
+  bool accepted = true;  // by the base state; the ids of some things are random
   Bytes encoded() const;
 };
 /// Fills an empty store with the base state. Aborts if a request on the way is refused.
 void make_base(storage::MemoryDisk& disk);
-/// At least one for each method that the base state accepts.
+/// At least one for each method.
 std::vector<SampleRequest> sample_requests();
 
 }  // namespace catbird::fuzz
