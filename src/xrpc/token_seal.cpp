@@ -78,7 +78,8 @@ std::optional<std::string> TokenSeal::open(const core::Caller& device, ByteView 
                                         tag.data()) == 1 &&
                     EVP_DecryptFinal_ex(cipher.get(), plain.data() + written, &ended) == 1;
   if (!done) return std::nullopt;
-  return std::string(text_of(ByteView(plain).first(static_cast<std::size_t>(written + ended))));
+  const auto size = static_cast<std::size_t>(written) + static_cast<std::size_t>(ended);
+  return std::string(text_of(ByteView(plain).first(size)));
 }
 
 }  // namespace catbird::xrpc
