@@ -44,6 +44,12 @@ struct ReservedKeyPackage {
   bool last_resort = false;
 };
 
+enum class WelcomeEnd : std::uint8_t { confirmed, superseded };
+/// As the stores write it.
+inline const char* state_of(WelcomeEnd end) {
+  return end == WelcomeEnd::confirmed ? "confirmed" : "superseded";
+}
+
 /// Writes outside conversations, inside the lane's transaction: see UserJob. Everything here is
 /// idempotent by nature or by constraint.
 class UserWriter {
@@ -69,11 +75,17 @@ class UserWriter {
                                        const std::optional<std::vector<Bytes>>& only,
                                        Timestamp now) = 0;
   /// Ends the pending Welcome of this device. False if there is none.
-  virtual Result<bool> confirm_welcome(const core::ConvoId& convo, const core::Caller& device,
-                                       Timestamp now) = 0;
-  /// The same for a Welcome that the device cannot use.
-  virtual Result<bool> discard_welcome(const core::ConvoId& convo, const core::Caller& device,
-                                       Timestamp now) = 0;
+  virtual Result<bool> end_welcome(const core::ConvoId& convo, const core::Caller& device,
+                                   Timestamp now, WelcomeEnd end) = 0;
+  Result<bool> confirm_welcome(const core::ConvoId& convo, const core::Caller& device,
+                               Timestamp now) {
+    return end_welcome(convo, device, now, WelcomeEnd::confirmed);
+  }
+  /// The device cannot use it.
+  Result<bool> discard_welcome(const core::ConvoId& convo, const core::Caller& device,
+                               Timestamp now) {
+    return end_welcome(convo, device, now, WelcomeEnd::superseded);
+  }
   /// Retention inside the lane's transaction; null where it has a connection of its own
   /// (Stores::open_cleaner).
   virtual Cleaner* cleaner() { return nullptr; }

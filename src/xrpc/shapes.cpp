@@ -76,6 +76,10 @@ core::Caller with_device(core::Caller caller, const std::optional<std::string>& 
   return caller;
 }
 
+std::string device_did(const core::Did& user, const core::DeviceId& device) {
+  return user.value + "#" + device.value;
+}
+
 std::string_view kind_name(core::Kind kind) {
   switch (kind) {
     case core::Kind::commit:
@@ -136,6 +140,12 @@ http::Response json_response(JsonWriter json) {
   http::Response response;
   response.body = json.take();
   return response;
+}
+
+http::Response success_response() {
+  JsonWriter json;
+  json.open().key("success").boolean(true).close();
+  return json_response(std::move(json));
 }
 
 }  // namespace catbird::xrpc

@@ -37,6 +37,9 @@ Result<std::vector<core::Did>> users(const std::vector<std::string>& texts, std:
 /// 15).
 core::Caller with_device(core::Caller caller, const std::optional<std::string>& device_id);
 
+/// A device's DID, as its MLS credential says it: user#device.
+std::string device_did(const core::Did& user, const core::DeviceId& device);
+
 /// blue.catbird.mls.defs#messageView.
 void write_message_view(JsonWriter& json, const storage::Row& row);
 /// blue.catbird.mls.defs#convoView.
@@ -46,5 +49,7 @@ std::string_view kind_name(core::Kind kind);
 std::string suite_name(std::uint16_t suite);
 
 http::Response json_response(JsonWriter json);
+/// {"success":true}
+http::Response success_response();
 
 }  // namespace catbird::xrpc

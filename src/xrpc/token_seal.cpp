@@ -3,6 +3,7 @@
 
 #include "base/check.hpp"
 #include "base/digest.hpp"
+#include "xrpc/shapes.hpp"
 
 #include <openssl/evp.h>
 #include <openssl/rand.h>
@@ -23,10 +24,6 @@ using Cipher = std::unique_ptr<EVP_CIPHER_CTX, CipherDeleter>;
 
 int size_of(std::size_t size) { return static_cast<int>(size); }
 
-std::string bound_to(const core::Caller& device) {
-  return device.user.value + "#" + device.device.value;
-}
-
 }  // namespace
 
 TokenSeal::TokenSeal(const Bytes& secret) {
@@ -39,7 +36,7 @@ Bytes TokenSeal::seal(const core::Caller& device, std::string_view token) const 
   CATBIRD_CHECK(cipher != nullptr);
   Bytes out(nonce_bytes + token.size() + tag_bytes);
   CATBIRD_CHECK(RAND_bytes(out.data(), size_of(nonce_bytes)) == 1);
-  const auto about = bound_to(device);
+  const auto about = device_did(device.user, device.device);
   const auto about_bytes = view_of(about);
   const auto plain = view_of(token);
   int written = 0;
@@ -63,7 +60,7 @@ std::optional<std::string> TokenSeal::open(const core::Caller& device, ByteView 
   CATBIRD_CHECK(cipher != nullptr);
   const auto body = sealed.subspan(nonce_bytes, sealed.size() - nonce_bytes - tag_bytes);
   Bytes tag(sealed.end() - tag_bytes, sealed.end());
-  const auto about = bound_to(device);
+  const auto about = device_did(device.user, device.device);
   const auto about_bytes = view_of(about);
   Bytes plain(body.size() + 1);  // never an empty buffer
   int written = 0;

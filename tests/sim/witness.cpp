@@ -37,19 +37,9 @@ class NotingWriter final : public storage::UserWriter {
     }
     return done;
   }
-  Result<bool> confirm_welcome(const core::ConvoId& convo, const core::Caller& device,
-                               Timestamp now) override {
-    auto done = writer_.confirm_welcome(convo, device, now);
-    if (done) {
-      notes_.emplace_back([convo, device, now, found = *done](Model& model) {
-        model.confirmed(convo, device, now, found);
-      });
-    }
-    return done;
-  }
-  Result<bool> discard_welcome(const core::ConvoId& convo, const core::Caller& device,
-                               Timestamp now) override {
-    auto done = writer_.discard_welcome(convo, device, now);
+  Result<bool> end_welcome(const core::ConvoId& convo, const core::Caller& device, Timestamp now,
+                           storage::WelcomeEnd end) override {
+    auto done = writer_.end_welcome(convo, device, now, end);
     if (done) {
       notes_.emplace_back([convo, device, now, found = *done](Model& model) {
         model.confirmed(convo, device, now, found);

@@ -86,14 +86,13 @@ std::string close_frame(std::uint16_t code, std::string_view reason) {
 
 ClientFrames::Heard ClientFrames::feed(std::string_view bytes) {
   Heard heard;
-  while (!over_ && (!bytes.empty() || (in_payload_ && left_ == 0))) {
-    if (!in_payload_ && !read_header(bytes, heard)) break;
-    take_payload(bytes);
-    if (left_ != 0) break;
-    end_frame(heard);
+  while (!over_ && !bytes.empty()) {
+    if (in_payload_ || read_header(bytes, heard)) {
+      take_payload(bytes);
+      if (left_ == 0) end_frame(heard);
+    }
     over_ = heard.violation || heard.close;
   }
-  over_ = over_ || heard.violation;
   return heard;
 }
 
@@ -114,7 +113,7 @@ bool ClientFrames::read_header(std::string_view& bytes, Heard& heard) {
 }
 
 bool ClientFrames::accept_header(Heard& heard) {
-  final_ = (header_[0] & final_bit) != 0;
+  const bool final = (header_[0] & final_bit) != 0;
   opcode_ = header_[0] & 0x0fU;
   const bool masked = (header_[1] & mask_bit) != 0;
   const auto length = static_cast<std::uint8_t>(header_[1] & 0x7fU);
@@ -138,7 +137,7 @@ bool ClientFrames::accept_header(Heard& heard) {
   const bool reserved = (header_[0] & 0x70U) != 0;
   bool sound = masked && !reserved;
   if (is_control()) {
-    sound = sound && final_ && left_ <= control_bytes_max && opcode_ <= pong_op;
+    sound = sound && final && left_ <= control_bytes_max && opcode_ <= pong_op;
   } else {
     sound = sound && opcode_ <= binary && (opcode_ == continuation) == in_message_;
     if (!in_message_) message_bytes_ = 0;
@@ -147,7 +146,7 @@ bool ClientFrames::accept_header(Heard& heard) {
       return false;
     }
     message_bytes_ += sound ? left_ : 0;
-    in_message_ = !final_;
+    in_message_ = !final;
   }
   if (!sound) heard.violation = close_protocol_error;
   return sound;

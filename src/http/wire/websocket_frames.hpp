@@ -59,7 +59,6 @@ class ClientFrames {
   std::array<std::uint8_t, header_bytes_max> header_{};
   std::size_t header_size_ = 0;
   bool in_payload_ = false;
-  bool final_ = false;
   std::uint8_t opcode_ = 0;
   std::array<std::uint8_t, 4> mask_{};
   std::uint64_t left_ = 0;

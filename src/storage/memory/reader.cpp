@@ -85,18 +85,20 @@ std::unexpected<Error> unavailable() {
   return fail(Errc::storage_unavailable, "the store did not answer");
 }
 
+bool reads_fail(const MemoryDisk::Data& data) { return data.read_fails && data.read_fails(); }
+
 /// As the other reads: under the mutex, and failing when they do.
 class MemoryReadTables final : public TableReader {
  public:
   explicit MemoryReadTables(MemoryDisk::Data& data) : data_(data), tables_(data) {}
   Result<std::vector<Cells>> select(const TableSpec& table, const Selection& selection) override {
     const std::lock_guard lock(data_.mutex);
-    if (data_.read_fails && data_.read_fails()) return unavailable();
+    if (reads_fail(data_)) return unavailable();
     return tables_.select(table, selection);
   }
   Result<std::uint64_t> count(const TableSpec& table, const Selection& selection) override {
     const std::lock_guard lock(data_.mutex);
-    if (data_.read_fails && data_.read_fails()) return unavailable();
+    if (reads_fail(data_)) return unavailable();
     return tables_.count(table, selection);
   }
 
@@ -339,7 +341,7 @@ class MemoryReader final : public Reader {
   }
 
  private:
-  bool failing() const { return data_.read_fails && data_.read_fails(); }
+  bool failing() const { return reads_fail(data_); }
   static bool active_in(const ConvoRow& convo, const core::Did& user) {
     auto it = convo.members.find(user);
     return it != convo.members.end() && !it->second.left;

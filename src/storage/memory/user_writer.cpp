@@ -86,13 +86,9 @@ class MemoryUserWriter final : public UserWriter {
     return revoked;
   }
 
-  Result<bool> discard_welcome(const core::ConvoId& convo, const core::Caller& device,
-                               Timestamp now) override {
-    return confirm_welcome(convo, device, now);
-  }
-
-  Result<bool> confirm_welcome(const core::ConvoId& convo, const core::Caller& device,
-                               Timestamp now) override {
+  // Why it ended makes no difference to any reader.
+  Result<bool> end_welcome(const core::ConvoId& convo, const core::Caller& device, Timestamp now,
+                           WelcomeEnd) override {
     auto* row = data_.find(convo);
     if (row == nullptr) return false;
     std::vector<WelcomePointer> pointers;

@@ -109,7 +109,7 @@ Result<std::uint64_t> PostgresUserWriter::revoke(const core::Caller& owner,
 }
 
 Result<bool> PostgresUserWriter::end_welcome(const core::ConvoId& convo, const core::Caller& device,
-                                             Timestamp now, const char* state) {
+                                             Timestamp now, WelcomeEnd end) {
   auto found = find_convo(db_, convo);
   if (!found) return std::unexpected(found.error());
   if (!*found) return false;
@@ -121,7 +121,7 @@ Result<bool> PostgresUserWriter::end_welcome(const core::ConvoId& convo, const c
   for (const auto& row : *rows) pointers.push_back(row.pointer);
   const auto chosen = choose_welcome(pointers, device.device, now);
   if (!chosen) return false;
-  const auto call = end_recipient((*rows)[*chosen], state);
+  const auto call = end_recipient((*rows)[*chosen], state_of(end));
   auto done = db_.query(call.sql, call.params);
   if (!done) return std::unexpected(done.error());
   written_ = true;

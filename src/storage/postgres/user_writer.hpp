@@ -26,18 +26,10 @@ class PostgresUserWriter final : public UserWriter {
   Result<std::uint64_t> revoke(const core::Caller& owner,
                                const std::optional<std::vector<Bytes>>& only,
                                Timestamp now) override;
-  Result<bool> confirm_welcome(const core::ConvoId& convo, const core::Caller& device,
-                               Timestamp now) override {
-    return end_welcome(convo, device, now, "confirmed");
-  }
-  Result<bool> discard_welcome(const core::ConvoId& convo, const core::Caller& device,
-                               Timestamp now) override {
-    return end_welcome(convo, device, now, "superseded");
-  }
+  Result<bool> end_welcome(const core::ConvoId& convo, const core::Caller& device, Timestamp now,
+                           WelcomeEnd end) override;
 
  private:
-  Result<bool> end_welcome(const core::ConvoId& convo, const core::Caller& device, Timestamp now,
-                           const char* state);
   Result<PublishResult> insert(const core::Caller& owner, const NewKeyPackage& package,
                                Timestamp now, std::optional<Timestamp> consumed_at);
 

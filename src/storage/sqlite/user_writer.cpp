@@ -106,7 +106,7 @@ Result<std::uint64_t> SqliteUserWriter::revoke(const core::Caller& owner,
 }
 
 Result<bool> SqliteUserWriter::end_welcome(const core::ConvoId& convo, const core::Caller& device,
-                                           Timestamp now, const char* state) {
+                                           Timestamp now, WelcomeEnd end) {
   auto found = find_convo(db_, convo);
   if (!found) return std::unexpected(found.error());
   if (!*found) return false;
@@ -116,7 +116,7 @@ Result<bool> SqliteUserWriter::end_welcome(const core::ConvoId& convo, const cor
   for (const auto& row : *rows) pointers.push_back(row.pointer);
   const auto chosen = choose_welcome(pointers, device.device, now);
   if (!chosen) return false;
-  if (auto done = end_recipient(db_, (*rows)[*chosen], state); !done) {
+  if (auto done = end_recipient(db_, (*rows)[*chosen], state_of(end)); !done) {
     return std::unexpected(done.error());
   }
   return true;

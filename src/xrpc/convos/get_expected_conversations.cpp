@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "core/limits.hpp"
 #include "xrpc/ask.hpp"
+#include "xrpc/devices/registration.hpp"
 #include "xrpc/endpoints.hpp"
 #include "xrpc/error_table.hpp"
 #include "xrpc/shapes.hpp"
-
-#include <algorithm>
 
 namespace catbird::xrpc {
 
@@ -25,15 +24,13 @@ Task<http::Response> handle_get_expected_conversations(Call call) {
   JsonWriter json;
   json.open().key("conversations").open_list();
   for (const auto& convo : page->convos) {
-    const auto me = std::ranges::find(convo.members, device.user, &storage::MemberView::user);
-    if (me == convo.members.end()) continue;
-    const bool in_group = std::ranges::find(me->devices, device.device) != me->devices.end();
     json.open().key("convoId").text(convo.id.value).key("name").text(convo.name);
     json.key("memberCount").number(convo.members.size()).key("shouldBeInGroup").boolean(true);
     const auto last = convo.last_message_at.value_or(convo.created_at);
     json.key("lastActivity").text(to_rfc3339(last));
     if (!device.device.value.empty()) {
-      json.key("needsRejoin").boolean(!in_group).key("deviceInGroup").boolean(in_group);
+      const bool there = in_group(convo, device);
+      json.key("needsRejoin").boolean(!there).key("deviceInGroup").boolean(there);
     }
     json.close();
   }

@@ -42,17 +42,13 @@ Result<Inventory> load_inventory(storage::Reader& reader, const core::Did& user,
 
 Result<void> count_convos(storage::Reader& reader, const core::Caller& device,
                           Inventory& inventory) {
-  auto windows = reader.windows(device.user);
-  if (!windows) return std::unexpected(windows.error());
-  inventory.convos = windows->size();
-  for (const auto& window : *windows) {
-    auto loaded = reader.load(window.convo);
-    if (!loaded) return std::unexpected(loaded.error());
-    const auto* member = loaded->state.members.find(device.user);
-    if (member == nullptr) continue;
-    const auto known = loaded->state.members.devices(*member);
-    if (std::ranges::find(known, device.device) != known.end()) ++inventory.with_device;
-  }
+  storage::ConvoQuery all;
+  all.user = device.user;
+  auto page = reader.convos(all);
+  if (!page) return std::unexpected(page.error());
+  inventory.convos = page->convos.size();
+  inventory.with_device = static_cast<std::size_t>(std::ranges::count_if(
+      page->convos, [&](const auto& convo) { return in_group(convo, device); }));
   return {};
 }
 
@@ -72,7 +68,7 @@ Task<http::Response> handle_list_devices(Call call) {
   for (const auto& device : inventory->devices) {
     json.open().key("deviceId").text(device.device.value).key("deviceName").text(device.name);
     if (device.uuid) json.key("deviceUUID").text(*device.uuid);
-    json.key("credentialDid").text(device.user.value + "#" + device.device.value);
+    json.key("credentialDid").text(device_did(device.user, device.device));
     json.key("lastSeenAt").text(to_rfc3339(device.seen_at));
     json.key("registeredAt").text(to_rfc3339(device.registered_at));
     json.key("keyPackageCount").number(inventory->packages_of(device.device)).close();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // A new device of a member has to be added to the MLS group by some member that is there. Whoever
-// claims the addition has claim_ms to do it; then it is free again.
+// claims the addition has addition_claim_ms to do it; then it is free again.
 #include "core/limits.hpp"
 #include "xrpc/ask.hpp"
 #include "xrpc/devices/registration.hpp"
@@ -138,28 +138,27 @@ Wait<Result<Sight>> look_up(Services* services, std::string id, core::Did caller
       });
 }
 
-enum class Completion : std::uint8_t { done, unknown };
-
-Result<Completion> complete(storage::TableWriter& tables, const std::string& id,
-                            const core::Did& caller) {
+/// False if there is none.
+Result<bool> complete(storage::TableWriter& tables, const std::string& id,
+                      const core::Did& caller) {
   auto found = find_addition(tables, id);
   if (!found) return std::unexpected(found.error());
-  if (!*found) return Completion::unknown;
+  if (!*found) return false;
   if ((*found)->claimed_by != caller) {
     return fail(Errc::not_claimed, "another member, or nobody, has claimed this addition");
   }
-  if ((*found)->status != "pending") return Completion::done;  // the same request again
+  if ((*found)->status != "pending") return true;  // the same request again
   auto after = **found;
   after.status = "done";
   if (auto done = replace(tables, **found, after); !done) return std::unexpected(done.error());
-  return Completion::done;
+  return true;
 }
 
 void write_addition(JsonWriter& json, const PendingAddition& addition, Timestamp now) {
   json.open().key("id").text(addition.id).key("convoId").text(addition.convo.value);
   json.key("userDid").text(addition.user.value).key("deviceId").text(addition.device.value);
   json.key("deviceName").text(addition.device_name);
-  json.key("deviceCredentialDid").text(addition.user.value + "#" + addition.device.value);
+  json.key("deviceCredentialDid").text(device_did(addition.user, addition.device));
   const bool busy = claimed(addition, now);
   json.key("status").text(busy ? "in_progress" : "pending");
   if (busy) json.key("claimedBy").text(addition.claimed_by->value);
@@ -218,7 +217,7 @@ Task<http::Response> handle_claim_pending_device_addition(Call call) {
   if (*claim) {
     const auto& addition = (*claim)->addition;
     json.key("convoId").text(addition.convo.value);
-    json.key("deviceCredentialDid").text(addition.user.value + "#" + addition.device.value);
+    json.key("deviceCredentialDid").text(device_did(addition.user, addition.device));
     json.key("claimedBy").text(addition.claimed_by->value);
     if (!(*claim)->packages.empty()) {
       const auto& package = (*claim)->packages.front();  // one device and suite: there is one
@@ -245,18 +244,18 @@ Task<http::Response> handle_complete_pending_device_addition(Call call) {
   auto looking = look_up(call.services, *id, call.caller.user);
   auto found = co_await looking;
   if (!found) co_return error_response(found.error());
-  Result<Completion> completion = Completion::unknown;
+  Result<bool> done = false;
   if (found->member) {
-    auto writing = write<Completion>(
-        call.services, [id = *id, caller = call.caller.user](storage::UserWriter& writer) {
-          return complete(writer.tables(), id, caller);
-        });
-    completion = co_await writing;
+    auto writing = write<bool>(call.services,
+                               [id = *id, caller = call.caller.user](storage::UserWriter& writer) {
+                                 return complete(writer.tables(), id, caller);
+                               });
+    done = co_await writing;
   }
-  if (!completion) co_return error_response(completion.error());
+  if (!done) co_return error_response(done.error());
   JsonWriter json;
-  json.open().key("success").boolean(*completion == Completion::done);
-  if (*completion == Completion::unknown) json.key("error").text("no such pending addition");
+  json.open().key("success").boolean(*done);
+  if (!*done) json.key("error").text("no such pending addition");
   json.close();
   co_return json_response(std::move(json));
 }

@@ -32,22 +32,6 @@ Result<void> keep_token(storage::TableWriter& tables, const PushToken& token,
   return put(tables, PushNotice{token.user, token.device, "token-registered", token.at});
 }
 
-Result<void> forget_token(storage::TableWriter& tables, const core::Caller& device, Timestamp now) {
-  auto token =
-      storage::select_one<PushToken>(tables, {.where = {storage::where("user_did", device.user),
-                                                        storage::where("device", device.device)}});
-  if (!token) return std::unexpected(token.error());
-  if (!*token) return {};  // as asked already
-  if (auto done = erase(tables, **token); !done) return done;
-  return put(tables, PushNotice{device.user, device.device, "token-removed", now});
-}
-
-http::Response done() {
-  JsonWriter json;
-  json.open().key("success").boolean(true).close();
-  return json_response(std::move(json));
-}
-
 }  // namespace
 
 Task<http::Response> handle_register_device_token(Call call) {
@@ -79,7 +63,7 @@ Task<http::Response> handle_register_device_token(Call call) {
   });
   auto kept = co_await writing;
   if (!kept) co_return error_response(kept.error());
-  co_return done();
+  co_return success_response();
 }
 
 Task<http::Response> handle_unregister_device_token(Call call) {
@@ -90,11 +74,11 @@ Task<http::Response> handle_unregister_device_token(Call call) {
   const core::Caller device{call.caller.user, core::DeviceId(std::move(*id))};
   auto writing = write<void>(
       call.services, [device, now = call.services->clock.now()](storage::UserWriter& writer) {
-        return forget_token(writer.tables(), device, now);
+        return forget_push_token(writer.tables(), device, now);
       });
   auto forgotten = co_await writing;
   if (!forgotten) co_return error_response(forgotten.error());
-  co_return done();
+  co_return success_response();
 }
 
 }  // namespace catbird::xrpc

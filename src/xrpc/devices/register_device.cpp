@@ -99,7 +99,7 @@ Task<http::Response> handle_register_device(Call call) {
   if (!device) co_return error_response(device.error());
   JsonWriter json;
   json.open().key("deviceId").text(device->value);
-  json.key("mlsDid").text(call.caller.user.value + "#" + device->value);
+  json.key("mlsDid").text(device_did(call.caller.user, *device));
   // A device comes into a group by a commit of a member, never by registering.
   json.key("autoJoinedConvos").open_list().close_list().close();
   co_return json_response(std::move(json));

@@ -20,15 +20,11 @@ Result<const DeviceRecord*> known_device(const std::vector<DeviceRecord>& device
       std::ranges::find(devices, wanted.signature_key, &DeviceRecord::signature_key);
   if (wanted.uuid) {
     const auto by_uuid = std::ranges::find(devices, wanted.uuid, &DeviceRecord::uuid);
-    if (by_key != devices.end() && by_key != by_uuid && by_key->uuid) {
+    const bool others_key = by_key != devices.end() && by_key != by_uuid;
+    if (others_key && (by_key->uuid || by_uuid != devices.end())) {
       return fail(Errc::device_already_registered, "the signature key is another device's");
     }
-    if (by_uuid != devices.end()) {
-      if (by_key != devices.end() && by_key != by_uuid) {
-        return fail(Errc::device_already_registered, "the signature key is another device's");
-      }
-      return &*by_uuid;
-    }
+    if (by_uuid != devices.end()) return &*by_uuid;
   }
   return by_key != devices.end() ? &*by_key : nullptr;
 }
@@ -112,6 +108,22 @@ Result<std::optional<DeviceRecord>> find_device(storage::TableReader& tables,
       tables, {.where = {where("user_did", device.user), where("device", device.device)}});
 }
 
+bool in_group(const storage::ConvoView& convo, const core::Caller& device) {
+  const auto me = std::ranges::find(convo.members, device.user, &storage::MemberView::user);
+  return me != convo.members.end() &&
+         std::ranges::find(me->devices, device.device) != me->devices.end();
+}
+
+Result<void> forget_push_token(storage::TableWriter& tables, const core::Caller& device,
+                               Timestamp now) {
+  auto token = storage::select_one<PushToken>(
+      tables, {.where = {where("user_did", device.user), where("device", device.device)}});
+  if (!token) return std::unexpected(token.error());
+  if (!*token) return {};  // as asked already
+  if (auto done = erase(tables, **token); !done) return done;
+  return put(tables, PushNotice{device.user, device.device, "token-removed", now});
+}
+
 Result<core::DeviceId> register_device(storage::UserWriter& writer, const Registration& wanted) {
   auto& tables = writer.tables();
   if (auto locked = tables.lock(devices_lock(wanted.user)); !locked) {
@@ -148,12 +160,8 @@ Result<std::uint64_t> delete_device(storage::UserWriter& writer, const core::Cal
   if (!*record) return fail(Errc::device_not_found);
   const storage::Selection its{
       .where = {where("user_did", device.user), where("device", device.device)}};
-  auto tokens = storage::select<PushToken>(tables, its);
-  if (!tokens) return std::unexpected(tokens.error());
-  for (const auto& token : *tokens) {
-    if (auto done = erase(tables, token); !done) return std::unexpected(done.error());
-    auto noted = put(tables, PushNotice{device.user, device.device, "token-removed", now});
-    if (!noted) return std::unexpected(noted.error());
+  if (auto done = forget_push_token(tables, device, now); !done) {
+    return std::unexpected(done.error());
   }
   auto additions = storage::select<PendingAddition>(tables, its);
   if (!additions) return std::unexpected(additions.error());

@@ -46,6 +46,13 @@ Result<std::optional<storage::DeviceRecord>> find_device(storage::TableReader& t
 Result<std::vector<storage::DeviceRecord>> devices_of(storage::TableReader& tables,
                                                       const core::Did& user);
 
+/// Whether the device is known to be in the group of a conversation of its user.
+bool in_group(const storage::ConvoView& convo, const core::Caller& device);
+
+/// Forgets a device's push token, if it has one, and says so to the push sender.
+Result<void> forget_push_token(storage::TableWriter& tables, const core::Caller& device,
+                               Timestamp now);
+
 /// Changes of one user's devices happen one after another.
 std::string devices_lock(const core::Did& user);
 

@@ -4,6 +4,7 @@
 #include "xrpc/ask.hpp"
 #include "xrpc/endpoints.hpp"
 #include "xrpc/error_table.hpp"
+#include "xrpc/key_packages/stats.hpp"
 #include "xrpc/shapes.hpp"
 
 #include <algorithm>
@@ -27,6 +28,8 @@ std::string duration_text(std::int64_t ms) {
   return std::to_string(seconds) + "s";
 }
 
+}  // namespace
+
 storage::SuiteStats sum_of(const std::vector<storage::SuiteStats>& all) {
   storage::SuiteStats sum;
   for (const auto& one : all) {
@@ -42,8 +45,6 @@ storage::SuiteStats sum_of(const std::vector<storage::SuiteStats>& all) {
   }
   return sum;
 }
-
-}  // namespace
 
 Task<http::Response> handle_get_key_package_stats(Call call) {
   auto query = Query::parse(call.request.query);

@@ -5,6 +5,7 @@
 #include "xrpc/ask.hpp"
 #include "xrpc/endpoints.hpp"
 #include "xrpc/error_table.hpp"
+#include "xrpc/key_packages/stats.hpp"
 #include "xrpc/shapes.hpp"
 #include "xrpc/texts.hpp"
 
@@ -129,13 +130,7 @@ Task<http::Response> handle_get_key_package_status(Call call) {
       });
   auto found = co_await reading;
   if (!found) co_return error_response(found.error());
-  storage::SuiteStats sum;
-  for (const auto& one : found->stats) {
-    sum.total += one.total;
-    sum.available += one.available;
-    sum.consumed += one.consumed;
-    sum.reserved += one.reserved;
-  }
+  const auto sum = sum_of(found->stats);
   const auto cursor = next_cursor(found->used, *page);
   JsonWriter json;
   json.open().key("totalUploaded").number(sum.total).key("available").number(sum.available);

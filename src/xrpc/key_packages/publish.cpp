@@ -63,9 +63,7 @@ Task<http::Response> handle_publish_key_package(Call call) {
   if (results->front() == storage::PublishResult::pool_full) {
     co_return error_response(Error{Errc::too_many_key_packages, {}, {}, 0});
   }
-  JsonWriter json;
-  json.open().key("success").boolean(true).close();
-  co_return json_response(std::move(json));
+  co_return success_response();
 }
 
 Task<http::Response> handle_publish_key_packages(Call call) {

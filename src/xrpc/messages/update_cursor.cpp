@@ -55,9 +55,7 @@ Task<http::Response> handle_update_cursor(Call call) {
       .add();
   if (!marked) co_return error_response(marked.error());
 
-  JsonWriter json;
-  json.open().key("success").boolean(true).close();
-  co_return json_response(std::move(json));
+  co_return success_response();
 }
 
 }  // namespace catbird::xrpc

@@ -12,12 +12,6 @@ namespace catbird::xrpc {
 
 namespace {
 
-http::Response success() {
-  JsonWriter json;
-  json.open().key("success").boolean(true).close();
-  return json_response(std::move(json));
-}
-
 /// A group id that nobody has: the accepting client creates the conversation under it.
 std::string new_group_id() {
   auto id = new_id();
@@ -105,7 +99,7 @@ Task<http::Response> handle_decline_chat_request(Call call) {
   if (!declined && declined.error().code != Errc::request_expired) {
     co_return error_response(declined.error());
   }
-  co_return success();
+  co_return success_response();
 }
 
 Task<http::Response> handle_block_chat_sender(Call call) {

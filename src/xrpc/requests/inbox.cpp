@@ -59,16 +59,12 @@ Result<storage::Selection> page_of(const Query& query, const core::Did& user, Ti
   return page;
 }
 
-void write_settings(JsonWriter& json, const ChatRequestSettings& settings) {
-  json.open().key("allowFollowersBypass").boolean(settings.followers_bypass);
-  json.key("allowFollowingBypass").boolean(settings.following_bypass);
-  json.key("autoExpireDays").number(settings.expire_days).close();
-}
-
 http::Response settings_response(const Result<ChatRequestSettings>& settings) {
   if (!settings) return error_response(settings.error());
   JsonWriter json;
-  write_settings(json, *settings);
+  json.open().key("allowFollowersBypass").boolean(settings->followers_bypass);
+  json.key("allowFollowingBypass").boolean(settings->following_bypass);
+  json.key("autoExpireDays").number(settings->expire_days).close();
   return json_response(std::move(json));
 }
 

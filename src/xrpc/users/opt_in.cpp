@@ -64,9 +64,7 @@ Task<http::Response> handle_opt_out(Call call) {
       });
   auto done = co_await writing;
   if (!done) co_return error_response(done.error());
-  JsonWriter json;
-  json.open().key("success").boolean(true).close();
-  co_return json_response(std::move(json));
+  co_return success_response();
 }
 
 Task<http::Response> handle_get_opt_in_status(Call call) {
