@@ -26,13 +26,13 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 PREFIX = "blue.catbird.mls."
 TABLE = ROOT / "src/xrpc/endpoint_table.cpp"
 ERROR_TABLE = ROOT / "src/xrpc/error_table.cpp"
-DEFS_ONLY = {"defs"}  # Files that hold no method.
+DEFS_ONLY = {"defs", "message.defs"}  # Files that hold no method.
 # Any method may answer these, so no method declares them.
 GENERAL_ERRORS = {"InvalidRequest", "Conflict", "AuthenticationRequired", "RateLimitExceeded",
                   "TemporarilyUnavailable", "Overloaded", "InternalServerError", "StorageCorrupt",
                   "MethodNotImplemented"}
 # Older clients know these; this server says the same thing under another name, or never.
-KEPT_FOR_CLIENTS = {"ConvoNotFound", "MutualBlockDetected", "BlockedByMember", "LastMember",
+KEPT_FOR_CLIENTS = {"ConvoNotFound", "ConversationNotFound", "MutualBlockDetected", "BlockedByMember", "LastMember",
                     "InvalidAsset", "InvalidBatch",
                     "KeyPackageAlreadyConsumed", "KeyPackageReserved"}
 

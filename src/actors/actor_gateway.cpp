@@ -63,9 +63,11 @@ ActorMetrics::ActorMetrics(obs::Metrics& metrics)
           metrics.counter("epoch_conflicts_total", "Commits and messages refused as stale")),
       epoch_increment_seconds(metrics.histogram("epoch_increment_duration_seconds",
                                                 "From the decision on a commit to durable")) {
-  constexpr std::array<const char*, 9> names{"CreateConvo",     "AddMembers",  "RemoveMember",
-                                             "LeaveConvo",      "SendMessage", "ExternalCommit",
-                                             "UpdateGroupInfo", "ResetUnread", "GetEpoch"};
+  constexpr auto names = std::to_array<const char*>(
+      {"CreateConvo", "AddMembers", "RemoveMember", "LeaveConvo", "SendMessage", "ExternalCommit",
+       "UpdateGroupInfo", "ResetUnread", "ChangeRole", "ChangePolicy", "WarnMember", "AskForHelp",
+       "GetEpoch"});
+  static_assert(names.size() == std::tuple_size_v<decltype(message_seconds)>);
   for (std::size_t i = 0; i < names.size(); ++i) {
     message_seconds[i] = &metrics.histogram(
         "actor_message_duration_seconds", "From arrival in the mailbox to the reply",

@@ -187,7 +187,7 @@ void CommitLane::write(Batch& batch) {
   if (!sets.empty() || !jobs.empty()) {
     auto outcome = store_.commit(sets, jobs);
     CATBIRD_CHECK(outcome.sets.size() == sets.size() && outcome.jobs.size() == jobs.size());
-    publish(sets, outcome.sets);
+    publish(sets, outcome.sets, outcome.jobs);
     for (std::size_t i = 0; i < sent.size(); ++i) {
       if (outcome.sets[i].status != storage::CommitStatus::committed) {
         batch.sets[sent[i]].activation->alive.store(false, std::memory_order_release);
@@ -220,7 +220,7 @@ void CommitLane::transact(DirectEntry entry) {
     return Given(set ? &*set : nullptr);
   });
   if (set) {
-    publish({&*set, 1}, {&result, 1});
+    publish({&*set, 1}, {&result, 1}, {});
     count_transaction(began, 1, 0);
   }
   entry.home->post([done = std::move(entry.done), result = std::move(result)]() mutable {
@@ -233,30 +233,26 @@ namespace {
 bool is_in_log_order(const std::vector<realtime::LogEvent>& events) {
   std::uint64_t last = 0;
   for (const auto& event : events) {
-    const auto* row = std::get_if<realtime::LiveRow>(&event);
-    if (row == nullptr) continue;
-    if (row->position < last) return false;
-    last = row->position;
+    const auto position = realtime::position_of(event);
+    if (!position) continue;
+    if (*position < last) return false;
+    last = *position;
   }
   return true;
 }
 
 // A store may write a batch in another order than it was given, conversation by conversation; what
-// listens goes by position and would take an earlier one for seen. A roster change stays behind the
-// row of its conversation that it followed.
+// listens goes by position and would take an earlier one for seen. A roster change stays behind
+// what came before it in its conversation.
 void put_in_log_order(std::vector<realtime::LogEvent>& events) {
   if (is_in_log_order(events)) return;
   std::vector<std::pair<std::uint64_t, std::size_t>> order;  // where it belongs, where it is
   order.reserve(events.size());
   std::unordered_map<std::string_view, std::uint64_t> last;  // by conversation
   for (std::size_t i = 0; i < events.size(); ++i) {
-    if (const auto* row = std::get_if<realtime::LiveRow>(&events[i])) {
-      last[row->convo.value] = row->position;
-      order.emplace_back(row->position, i);
-    } else {
-      const auto it = last.find(std::get<realtime::RosterChange>(events[i]).convo.value);
-      order.emplace_back(it == last.end() ? 0 : it->second, i);
-    }
+    auto& place = last[realtime::convo_of(events[i]).value];
+    place = realtime::position_of(events[i]).value_or(place);
+    order.emplace_back(place, i);
   }
   std::ranges::sort(order);
   std::vector<realtime::LogEvent> sorted;
@@ -265,10 +261,33 @@ void put_in_log_order(std::vector<realtime::LogEvent>& events) {
   events = std::move(sorted);
 }
 
+void add_live(const storage::WriteSet& set, std::uint64_t position,
+              std::vector<realtime::LogEvent>& live) {
+  for (const auto& event : set.events) {
+    if (const auto* row = std::get_if<core::RowAppended>(&event)) {
+      live.emplace_back(realtime::LiveRow{.convo = set.convo,
+                                          .position = position++,
+                                          .seq = row->seq,
+                                          .epoch = row->epoch,
+                                          .kind = row->kind,
+                                          .id = row->id,
+                                          .at = row->at,
+                                          .bytes = row->bytes});
+    } else if (const auto* noted = std::get_if<core::Noted>(&event)) {
+      live.emplace_back(realtime::LiveNotice{set.convo, position++, *noted});
+    } else if (const auto* added = std::get_if<core::MemberAdded>(&event)) {
+      live.emplace_back(realtime::RosterChange{set.convo, added->user, true, added->join_seq});
+    } else if (const auto* left = std::get_if<core::MemberLeft>(&event)) {
+      live.emplace_back(realtime::RosterChange{set.convo, left->user, false, left->left_seq});
+    }
+  }
+}
+
 }  // namespace
 
 void CommitLane::publish(std::span<const storage::WriteSet> sets,
-                         std::span<const storage::WriteResult> results) {
+                         std::span<const storage::WriteResult> results,
+                         std::span<const storage::UserResult> jobs) {
   std::vector<realtime::LogEvent> live;
   bool unsure = false;
   for (std::size_t i = 0; i < sets.size(); ++i) {
@@ -276,23 +295,12 @@ void CommitLane::publish(std::span<const storage::WriteSet> sets,
     if (results[i].status != storage::CommitStatus::committed && !mutant("publishes_undurable")) {
       continue;
     }
-    auto position = results[i].first_position;
-    for (const auto& event : sets[i].events) {
-      if (const auto* row = std::get_if<core::RowAppended>(&event)) {
-        live.emplace_back(realtime::LiveRow{.convo = sets[i].convo,
-                                            .position = position++,
-                                            .seq = row->seq,
-                                            .epoch = row->epoch,
-                                            .kind = row->kind,
-                                            .id = row->id,
-                                            .at = row->at,
-                                            .bytes = row->bytes});
-      } else if (const auto* added = std::get_if<core::MemberAdded>(&event)) {
-        live.emplace_back(
-            realtime::RosterChange{sets[i].convo, added->user, true, added->join_seq});
-      } else if (const auto* left = std::get_if<core::MemberLeft>(&event)) {
-        live.emplace_back(realtime::RosterChange{sets[i].convo, left->user, false, left->left_seq});
-      }
+    add_live(sets[i], results[i].first_position, live);
+  }
+  for (const auto& job : jobs) {
+    if (job.status == storage::CommitStatus::unknown) unsure = true;
+    for (const auto& one : job.notices) {
+      live.emplace_back(realtime::LiveNotice{one.convo, one.position, one.noted});
     }
   }
   put_in_log_order(live);

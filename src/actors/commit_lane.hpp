@@ -84,7 +84,8 @@ class CommitLane {
   void count_transaction(std::chrono::steady_clock::time_point began, std::size_t sets,
                          std::size_t jobs);
   void publish(std::span<const storage::WriteSet> sets,
-               std::span<const storage::WriteResult> results);
+               std::span<const storage::WriteResult> results,
+               std::span<const storage::UserResult> jobs);
   static void settle(Batch& batch, std::vector<storage::WriteResult> sets,
                      std::vector<storage::UserResult> jobs);
 

@@ -214,7 +214,8 @@ void ConversationActor::log_start() const {
 
 void ConversationActor::observe(const Letter& letter, Instant since) {
   const auto* command = std::get_if<CommandLetter>(&letter.what);
-  const auto index = command != nullptr ? command->command.what.index() : 8;
+  const auto index = command != nullptr ? command->command.what.index()
+                                        : engine_.metrics.message_seconds.size() - 1;
   engine_.metrics.message_seconds[index]->observe(
       std::chrono::duration<double>(own_.now() - since).count());
 }

@@ -43,7 +43,8 @@ struct ActorMetrics {
   obs::Counter& epoch_conflicts;
   obs::Histogram& epoch_increment_seconds;
   /// By message_type, in the order of core::Command::what, then GetAccess.
-  std::array<obs::Histogram*, 9> message_seconds{};
+  std::array<obs::Histogram*, std::variant_size_v<decltype(core::Command::what)> + 1>
+      message_seconds{};
 };
 
 /// What every actor of a process uses. Built by app/ (or a simulator); outlives all actors.

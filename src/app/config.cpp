@@ -184,6 +184,7 @@ void read_limits(Source& source, Config& config) {
       {"RATE_LIMIT_CREATE_CONVO", create_convo},
       {"RATE_LIMIT_REGISTER_DEVICE", register_device},
       {"RATE_LIMIT_SYNC_KEY_PACKAGES", sync_key_packages},
+      {"RATE_LIMIT_REPORT_MEMBER", report_member},
       {"RATE_LIMIT_DID_DEFAULT", other},
   });
   constexpr std::uint64_t most = 100'000'000;

@@ -50,6 +50,23 @@ enum class Errc {
   device_not_found,           // the caller has no such device
   no_such_key_package,        // a Welcome for packages that were never here
   recipient_mismatch,         // a Welcome for somebody else
+  already_admin,              // a promotion of an admin
+  not_admin_target,           // a demotion of somebody who is no admin
+  last_admin,                 // the last admin of a conversation stays one
+  already_moderator,          // a promotion of a moderator
+  is_admin,                   // an admin needs no moderator's role
+  not_moderator,              // a demotion of somebody who is no moderator
+  target_not_member,          // a report or warning about somebody who is not there
+  cannot_warn_admin,          // admins are not warned
+  no_fields,                  // a change that changes nothing
+  invalid_max_members,        // fewer than there are
+  no_active_members,          // nobody there who could help
+  cannot_report_self,         // a report about oneself
+  report_not_found,           // no such report to the caller
+  already_resolved,           // a report that is resolved
+  invalid_psk_hash,           // an invite's hash that is no SHA-256
+  invite_not_found,           // no such invite to the caller
+  already_revoked,            // an invite that is revoked
   not_claimed,                // a pending addition that the caller has not claimed
   not_found,                  // what the caller names is not there (any more)
   self_request,               // a chat request to oneself

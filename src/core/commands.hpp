@@ -95,12 +95,44 @@ struct MarkRead {
   Seq seq;
 };
 
+enum class Role : std::uint8_t { admin, moderator };
+/// An admin gives or takes a role; anyone may lay down its own.
+struct ChangeRole {
+  Did target;
+  Role role = Role::admin;
+  bool grant = false;
+};
+/// An admin changes what is given; at least one.
+struct ChangePolicy {
+  std::optional<bool> allow_invites;
+  std::optional<bool> admin_only_invites;
+  std::optional<bool> allow_member_add;
+  std::optional<bool> allow_member_remove;
+  std::optional<bool> require_admin_approval;
+  std::optional<std::uint16_t> max_members;
+};
+/// An admin or a moderator warns a plain member.
+struct WarnMember {
+  Did target;
+  std::string id;
+  std::string reason;
+};
+/// The caller asks the members for help with its MLS group, since nobody else has the keys.
+struct AskForHelp {
+  enum class With : std::uint8_t {
+    group_info,  // a fresh GroupInfo, to come back in by itself
+    readdition,  // to be added again; also of who left
+  };
+  With with = With::group_info;
+  std::string id;  // of the request, if it has one
+};
+
 struct Command {
   Caller caller;
   SenderTag tag{};                // of the caller in this conversation
   std::optional<RequestKey> key;  // idempotency, besides SendMessage::id
   std::variant<CreateConvo, AddMembers, RemoveMembers, LeaveConvo, SendMessage, ExternalCommit,
-               UpdateGroupInfo, MarkRead>
+               UpdateGroupInfo, MarkRead, ChangeRole, ChangePolicy, WarnMember, AskForHelp>
       what;
 };
 

@@ -68,6 +68,10 @@ Result<Decision> Conversation::decide(const Command& command, Timestamp now) con
           [&](const ExternalCommit& what) { return decide_external(command, what, now); },
           [&](const UpdateGroupInfo& what) { return decide_group_info(command, what, now); },
           [&](const MarkRead& what) { return decide_read(command, what, now); },
+          [&](const ChangeRole& what) { return decide_role(command, what, now); },
+          [&](const ChangePolicy& what) { return decide_policy(command, what, now); },
+          [&](const WarnMember& what) { return decide_warn(command, what, now); },
+          [&](const AskForHelp& what) { return decide_help(command, what, now); },
       },
       command.what);
 }
@@ -170,6 +174,11 @@ std::size_t Conversation::active_count() const {
       std::ranges::count_if(state_.members.entries(), &Roster::Entry::active));
 }
 
+std::size_t Conversation::admin_count() const {
+  return static_cast<std::size_t>(std::ranges::count_if(
+      state_.members.entries(), [](const Roster::Entry& member) { return member.admin; }));
+}
+
 void Conversation::apply(const Event& event) {
   std::visit([this](const auto& one) { apply_one(one); }, event);
 }
@@ -206,6 +215,14 @@ void Conversation::apply_one(const MemberLeft& event) {
 }
 
 void Conversation::apply_one(const AdminPromoted& event) { at(event.user).admin = true; }
+
+void Conversation::apply_one(const AdminDemoted& event) { at(event.user).admin = false; }
+
+void Conversation::apply_one(const ModeratorSet& event) {
+  at(event.user).moderator = event.moderates;
+}
+
+void Conversation::apply_one(const PolicySet& event) { state_.policy = event.policy; }
 
 void Conversation::apply_one(const RowAppended& event) {
   CATBIRD_CHECK(event.seq.value == state_.last_seq.value + 1);

@@ -82,29 +82,43 @@ class Conversation {
   Result<Decision> decide_group_info(const Command& command, const UpdateGroupInfo& update,
                                      Timestamp now) const;
   Result<Decision> decide_read(const Command& command, const MarkRead& mark, Timestamp now) const;
+  Result<Decision> decide_role(const Command& command, const ChangeRole& change,
+                               Timestamp now) const;
+  Result<Decision> decide_policy(const Command& command, const ChangePolicy& change,
+                                 Timestamp now) const;
+  Result<Decision> decide_warn(const Command& command, const WarnMember& warn, Timestamp now) const;
+  Result<Decision> decide_help(const Command& command, const AskForHelp& asked,
+                               Timestamp now) const;
 
   Result<Decision> change_group(const Change& change) const;
   Result<void> check_parts(const GroupParts& parts) const;
   Result<void> check_welcome(const Change& change) const;
   std::optional<Did> heir(const std::vector<Did>& leaving) const;
   std::unexpected<Error> stale(Epoch client) const;
+  Decision changed_without_row(Timestamp now) const;
+  Noted noted(NoticeKind kind, const Did& user, const Did& actor, Timestamp at) const;
 
   const Roster::Entry* find(const Did& user) const;
   const Roster::Entry* find_active(const Did& user) const;
   Roster::Entry& at(const Did& user);
   std::size_t active_count() const;
+  std::size_t admin_count() const;
 
   void apply_one(const ConvoCreated& event);
   void apply_one(const MemberAdded& event);
   void apply_one(const DeviceAdded& event);
   void apply_one(const MemberLeft& event);
   void apply_one(const AdminPromoted& event);
+  void apply_one(const AdminDemoted& event);
+  void apply_one(const ModeratorSet& event);
+  void apply_one(const PolicySet& event);
   void apply_one(const RowAppended& event);
   void apply_one(const WelcomeStored& event);
   void apply_one(const GroupInfoStored& event);
   void apply_one(const KeyPackagesConsumed& event);
   void apply_one(const ReadMarked& event);
   void apply_one(const RequestRecorded& event);
+  void apply_one(const Noted&) {}
 
   Snapshot state_;
   KeyWindow keys_;

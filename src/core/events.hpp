@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/commands.hpp"
+#include "core/policy.hpp"
 #include "core/types.hpp"
 
 #include <optional>
@@ -42,6 +43,51 @@ struct MemberLeft {
 /// The last admin went: the longest-standing member takes over (A3).
 struct AdminPromoted {
   Did user;
+  Timestamp at;
+};
+/// An admin is a plain member again; never the last one.
+struct AdminDemoted {
+  Did user;
+  Timestamp at;
+};
+/// Whether a member moderates; never an admin, whose rights include it.
+struct ModeratorSet {
+  Did user;
+  bool moderates = false;
+  Timestamp at;
+};
+/// What the admins allow from here on.
+struct PolicySet {
+  Policy policy;
+  Did by;
+  Timestamp at;
+};
+/// What members should hear of that is no numbered row, kept in the log between the rows where it
+/// happened; also the record of what admins did. Changes no state.
+enum class NoticeKind : std::uint8_t {
+  joined = 1,
+  left = 2,
+  removed = 3,
+  admin_added = 4,
+  admin_ended = 5,
+  moderator_added = 6,
+  moderator_ended = 7,
+  policy_changed = 8,
+  warned = 9,
+  group_info_wanted = 10,
+  readdition_wanted = 11,
+  new_device = 12,
+};
+inline constexpr NoticeKind notice_kind_last = NoticeKind::new_device;
+struct Noted {
+  NoticeKind kind = NoticeKind::joined;
+  Did user;               // whom it is about
+  Did actor;              // who did it
+  DeviceId device;        // new_device
+  std::string reference;  // id of what it belongs to: a pending addition, a warning, a request
+  std::string text;       // new_device: its name; warned: the reason
+  Seq seq;                // N when it happened: who reads this row reads the notice
+  Epoch epoch;
   Timestamp at;
 };
 /// A numbered row. A commit's epoch is the one it leads TO (contract README 3).
@@ -86,7 +132,8 @@ struct RequestRecorded {
 };
 
 using Event =
-    std::variant<ConvoCreated, MemberAdded, DeviceAdded, MemberLeft, AdminPromoted, RowAppended,
-                 WelcomeStored, GroupInfoStored, KeyPackagesConsumed, ReadMarked, RequestRecorded>;
+    std::variant<ConvoCreated, MemberAdded, DeviceAdded, MemberLeft, AdminPromoted, AdminDemoted,
+                 ModeratorSet, PolicySet, RowAppended, WelcomeStored, GroupInfoStored,
+                 KeyPackagesConsumed, ReadMarked, RequestRecorded, Noted>;
 
 }  // namespace catbird::core

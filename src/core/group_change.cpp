@@ -71,6 +71,12 @@ Result<Decision> Conversation::decide_create(const Command& command, const Creat
   for (const auto& user : members) {
     decision.events.emplace_back(MemberAdded{user, user == command.caller.user, Seq(0), now});
   }
+  for (const auto& user : members) {
+    if (user == command.caller.user) continue;
+    auto joined = noted(NoticeKind::joined, user, command.caller.user, now);
+    joined.epoch = create.epoch;
+    decision.events.emplace_back(std::move(joined));
+  }
   if (!command.caller.device.value.empty()) {
     decision.events.emplace_back(DeviceAdded{command.caller.user, command.caller.device, Seq(0)});
   }
@@ -93,7 +99,8 @@ Result<Decision> Conversation::decide_create(const Command& command, const Creat
 
 Result<Decision> Conversation::decide_add(const Command& command, const AddMembers& add,
                                           Timestamp now) const {
-  if (find_active(command.caller.user) == nullptr) return fail(Errc::not_member);
+  const auto* caller = find_active(command.caller.user);
+  if (caller == nullptr) return fail(Errc::not_member);
   if (add.users.empty() && !add.parts.commit) {
     return fail(Errc::invalid_request, "didList is empty and there is no commit");
   }
@@ -116,7 +123,14 @@ Result<Decision> Conversation::decide_add(const Command& command, const AddMembe
                             });
     if (!device_add) return fail(Errc::already_member);
   }
-  if (active_count() + change.adds.size() > members_max) return fail(Errc::too_many_members);
+  const auto& policy = state_.policy;
+  if (!change.adds.empty() && !caller->admin && !policy.members_add() &&
+      !mutant("policy_ignored")) {
+    return fail(Errc::not_admin, "the policy lets only admins add members");
+  }
+  if (active_count() + change.adds.size() > policy.max_members && !change.adds.empty()) {
+    return fail(Errc::too_many_members);
+  }
   return change_group(change);
 }
 
@@ -124,7 +138,8 @@ Result<Decision> Conversation::decide_remove(const Command& command, const Remov
                                              Timestamp now) const {
   const auto* caller = find_active(command.caller.user);
   if (caller == nullptr) return fail(Errc::not_member);
-  if (!caller->admin && !mutant("anyone_removes")) return fail(Errc::not_admin);
+  const bool may_remove = caller->admin || state_.policy.allow_member_remove;
+  if (!may_remove && !mutant("anyone_removes")) return fail(Errc::not_admin);
   if (remove.users.empty()) return fail(Errc::invalid_request, "no target");
   Change change;
   change.command = &command;
@@ -134,6 +149,9 @@ Result<Decision> Conversation::decide_remove(const Command& command, const Remov
     if (user == command.caller.user) return fail(Errc::cannot_remove_self);
     const auto* target = find(user);
     if (target == nullptr) return fail(Errc::not_member, "the target is not a member");
+    if (target->admin && !caller->admin && !mutant("anyone_removes")) {
+      return fail(Errc::not_admin, "only an admin may remove an admin");
+    }
     // Who left already is only taken out of the MLS group by this commit.
     if (target->active()) change.removes.push_back(user);
   }
@@ -244,19 +262,34 @@ Result<Decision> Conversation::change_group(const Change& change) const {
                     .at = at,
                     .bytes = parts.commit->bytes});
   }
+  // What the members hear carries the numbers after the change.
+  const auto note = [&](NoticeKind kind, const Did& user) {
+    auto notice = noted(kind, user, command.caller.user, change.now);
+    notice.seq = seq;
+    notice.epoch = epoch;
+    events.emplace_back(std::move(notice));
+  };
   for (const auto& user : change.adds) {
     events.emplace_back(MemberAdded{user, false, seq, change.now});
+    note(NoticeKind::joined, user);
   }
   if (change.caller_device && !change.caller_device->value.empty()) {
     events.emplace_back(DeviceAdded{command.caller.user, *change.caller_device, seq});
   }
   for (const auto& user : change.removes) {
+    // Before the end of the membership, so that who goes hears of it too.
+    note(user == command.caller.user ? NoticeKind::left : NoticeKind::removed, user);
+    if (find_active(user)->moderator) events.emplace_back(ModeratorSet{user, false, change.now});
     // A second leave answers from here, so this is the time of the answer.
     events.emplace_back(MemberLeft{user, seq, epoch, at});
   }
   if (!change.removes.empty()) {
     if (auto next = heir(change.removes)) {
-      events.emplace_back(AdminPromoted{std::move(*next), change.now});
+      if (find_active(*next)->moderator) {
+        events.emplace_back(ModeratorSet{*next, false, change.now});
+      }
+      events.emplace_back(AdminPromoted{*next, change.now});
+      note(NoticeKind::admin_added, *next);
     }
   }
   if (parts.welcome) {

@@ -12,7 +12,7 @@ namespace catbird::core {
 inline constexpr std::size_t blob_bytes_max = 7 * 1024 * 1024;
 /// A page ends here even if the row limit is not reached; it always holds at least one row.
 inline constexpr std::size_t page_bytes_max = 8 * 1024 * 1024 - 512 * 1024;
-inline constexpr std::size_t members_max = 1000;
+inline constexpr std::size_t members_max = 1000;                 // lexicon updatePolicy.maxMembers
 inline constexpr std::size_t add_dids_max = 50;                  // lexicon addMembers.didList
 inline constexpr std::size_t claim_dids_max = 100;               // lexicon getKeyPackages.dids
 inline constexpr std::size_t key_packages_batch_max = 100;       // lexicon publishKeyPackages
@@ -31,6 +31,11 @@ inline constexpr std::int64_t addition_claim_ms = 60'000;
 inline constexpr std::int64_t ticket_life_ms = 30'000;  // getSubscriptionTicket
 inline constexpr std::size_t opt_in_dids_max = 100;     // lexicon getOptInStatus.dids
 inline constexpr std::size_t reason_bytes_max = 500;
+inline constexpr std::size_t report_bytes_max = 51'200;  // lexicon reportMember.encryptedContent
+inline constexpr std::size_t report_messages_max = 20;   // lexicon reportMember.messageIds
+inline constexpr std::size_t category_bytes_max = 64;
+inline constexpr std::size_t notes_bytes_max = 1000;  // lexicon resolveReport.notes
+inline constexpr std::size_t ephemeral_bytes_max = 64 * 1024;
 inline constexpr std::size_t preview_bytes_max = 200;  // lexicon sendChatRequest.previewText
 inline constexpr std::size_t held_messages_max = 5;
 inline constexpr std::size_t ephemeral_key_bytes_max = 256;

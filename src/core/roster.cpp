@@ -66,6 +66,7 @@ Roster::Entry& Roster::insert(const Did& user) {
 void Roster::add(const Member& member) {
   auto& entry = insert(member.user);
   entry.admin = member.admin;
+  entry.moderator = member.moderator;
   entry.join_seq = member.join_seq;
   entry.read_seq = member.read_seq;
   for (const auto& device : member.devices) add_device(entry, device);
@@ -76,6 +77,7 @@ void Roster::leave(Entry& entry, const Departure& left) {
   CATBIRD_CHECK(entry.active_);
   entry.active_ = false;
   entry.admin = false;
+  entry.moderator = false;
   const auto owner = entry.name_at_;
   gone_.insert(std::ranges::lower_bound(gone_, owner, {}, &Gone::owner), {owner, left});
   std::erase_if(devices_, [&](const Device& device) {
@@ -131,6 +133,7 @@ Member Roster::at(std::size_t place) const {
   const auto* gone = left(entry);
   return {.user = Did(std::string(name(entry))),
           .admin = entry.admin,
+          .moderator = entry.moderator,
           .join_seq = entry.join_seq,
           .left = gone != nullptr ? std::optional(*gone) : std::nullopt,
           .read_seq = entry.read_seq,

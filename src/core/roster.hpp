@@ -25,6 +25,7 @@ struct Departure {
 struct Member {
   Did user;
   bool admin = false;
+  bool moderator = false;
   Seq join_seq;
   std::optional<Departure> left;
   Seq read_seq;
@@ -43,13 +44,14 @@ class Roster {
    public:
     Seq join_seq;
     Seq read_seq;
-    bool admin = false;
+    bool admin : 1 = false;
+    bool moderator : 1 = false;
 
     bool active() const { return active_; }
 
    private:
     friend class Roster;
-    bool active_ = true;
+    bool active_ : 1 = true;
     std::uint16_t name_size_ = 0;
     std::uint32_t name_at_ = 0;  // also the entry's identity in the lists beside it
   };
@@ -59,7 +61,7 @@ class Roster {
   /// A new member in its place; must not be there yet. Entries found before are void.
   Entry& insert(const Did& user);
   void add(const Member& member);
-  /// Ends the membership: no departed member has devices or is an admin. Entries found before are
+  /// Ends the membership: no departed member has devices or a role. Entries found before are
   /// void.
   void leave(Entry& entry, const Departure& left);
   void come_back(Entry& entry);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "core/policy.hpp"
 #include "core/roster.hpp"
 #include "core/types.hpp"
 
@@ -23,6 +24,7 @@ struct Snapshot {
   Seq last_seq;  // N
   std::optional<Epoch> group_info_epoch;
   Roster members;
+  Policy policy;
   friend bool operator==(const Snapshot&, const Snapshot&) = default;
 };
 

@@ -18,8 +18,9 @@ void erase_one(std::unordered_map<std::string, std::vector<Subscription*>>& inde
 
 std::size_t bytes_of(const LogEvent& event) {
   constexpr std::size_t overhead = 256;
-  const auto* row = std::get_if<LiveRow>(&event);
-  return overhead + (row != nullptr ? row->bytes->size() : 0);
+  if (const auto* row = std::get_if<LiveRow>(&event)) return overhead + row->bytes->size();
+  if (const auto* whisper = std::get_if<Whisper>(&event)) return overhead + whisper->bytes->size();
+  return overhead;
 }
 
 }  // namespace
@@ -128,13 +129,13 @@ void Hub::publish(std::vector<LogEvent> events) {
     const std::lock_guard lock(mutex_);
     if (by_user_.empty()) return;
     for (const auto& event : events) {
-      if (const auto* row = std::get_if<LiveRow>(&event)) {
-        auto it = by_convo_.find(row->convo.value);
-        if (it == by_convo_.end()) continue;
-        for (auto* subscription : it->second) push_locked(*subscription, event, wake);
+      if (const auto* change = std::get_if<RosterChange>(&event)) {
+        publish_change_locked(*change, wake);
         continue;
       }
-      publish_change_locked(std::get<RosterChange>(event), wake);
+      auto it = by_convo_.find(convo_of(event).value);
+      if (it == by_convo_.end()) continue;
+      for (auto* subscription : it->second) push_locked(*subscription, event, wake);
     }
   }
   for (auto& ready : wake) ready();

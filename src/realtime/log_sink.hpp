@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "core/types.hpp"
+#include "core/events.hpp"
 
 #include <cstdint>
+#include <optional>
 #include <variant>
 #include <vector>
 
@@ -20,6 +21,21 @@ struct LiveRow {
   Timestamp at;
   Blob bytes;
 };
+/// A notice that is durable; its positions are the rows'.
+struct LiveNotice {
+  core::ConvoId convo;
+  std::uint64_t position = 0;
+  core::Noted noted;
+};
+/// An ephemeral message: never stored, never numbered, for those who listen right now (L7).
+struct Whisper {
+  core::ConvoId convo;
+  core::Seq seq;  // N
+  core::Epoch epoch;
+  core::MsgId id;
+  Timestamp at;
+  Blob bytes;
+};
 /// Who may listen changed; takes effect between the rows it stands between.
 struct RosterChange {
   core::ConvoId convo;
@@ -27,7 +43,18 @@ struct RosterChange {
   bool joined = false;
   core::Seq seq;  // joined: rows after it are readable; left: the last readable one
 };
-using LogEvent = std::variant<LiveRow, RosterChange>;
+using LogEvent = std::variant<LiveRow, LiveNotice, Whisper, RosterChange>;
+
+/// The conversation of any of them.
+inline const core::ConvoId& convo_of(const LogEvent& event) {
+  return std::visit([](const auto& one) -> const core::ConvoId& { return one.convo; }, event);
+}
+/// Its place in the log, if it has one.
+inline std::optional<std::uint64_t> position_of(const LogEvent& event) {
+  if (const auto* row = std::get_if<LiveRow>(&event)) return row->position;
+  if (const auto* notice = std::get_if<LiveNotice>(&event)) return notice->position;
+  return std::nullopt;
+}
 
 /// Where the commit lane puts what became durable: in commit order, before any reply that depends
 /// on it, from the lane's thread. Must not block.

@@ -37,6 +37,13 @@ struct WriteSet {
   std::vector<core::Event> events;  // in decision order
 };
 
+/// Whether an event takes a position in the log. Within a set they go in the order of its events,
+/// which has rows before notices (check_write_set).
+inline bool takes_position(const core::Event& event) {
+  return std::holds_alternative<core::RowAppended>(event) ||
+         std::holds_alternative<core::Noted>(event);
+}
+
 enum class CommitStatus : std::uint8_t {
   committed,  // durable
   fenced,     // the row was not as expected: someone else wrote, or an earlier set of this batch
@@ -50,9 +57,10 @@ struct WriteResult {
   CommitStatus status = CommitStatus::failed;
   Error error{};                     // for everything but committed
   RowHandle row = 0;                 // committed: for the next write set
-  std::uint64_t first_position = 0;  // committed: position of its first row, consecutive from there
-                                     // and above all of earlier batches. Within a batch a store may
-                                     // write one conversation before another; holes are allowed
+  std::uint64_t first_position = 0;  // committed: of its first row or notice; see takes_position().
+                                     // Consecutive from there and above all of earlier batches.
+                                     // Within a batch a store may write one conversation before
+                                     // another; holes are allowed
 };
 
 class Reader;
@@ -65,9 +73,17 @@ struct UserJob {
   std::function<Result<void>(UserWriter&)> run;
 };
 
+/// A notice in the log.
+struct PlacedNotice {
+  core::ConvoId convo;
+  std::uint64_t position = 0;
+  core::Noted noted;
+};
+
 struct UserResult {
   CommitStatus status = CommitStatus::failed;
   Error error{};
+  std::vector<PlacedNotice> notices;  // committed: what the job noted
 };
 
 struct BatchResult {

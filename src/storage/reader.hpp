@@ -72,6 +72,7 @@ struct MemberView {
   Timestamp joined_at;
   std::optional<Timestamp> promoted_at;
   std::vector<core::DeviceId> devices;
+  bool moderator = false;  // by whoever asks for the view, see getConvos
 };
 struct ConvoView {
   core::ConvoId id;

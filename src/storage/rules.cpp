@@ -35,9 +35,12 @@ Result<void> check_write_set(const WriteSet& set) {
 
   auto seq = set.last_seq;
   auto epoch = set.creates ? std::get<core::ConvoCreated>(set.events.front()).epoch : set.epoch;
+  bool noted = false;
   for (const auto& event : set.events) {
+    noted = noted || std::holds_alternative<core::Noted>(event);
     const auto* row = std::get_if<core::RowAppended>(&event);
     if (row == nullptr) continue;
+    if (noted) return contradiction("row behind a notice");
     if (row->seq.value != ++seq.value) return contradiction("seq does not follow");
     if (row->bytes == nullptr) return contradiction("row without bytes");
     if ((row->kind == core::Kind::commit) != row->base.has_value()) {

@@ -5,6 +5,7 @@
 #include "base/result.hpp"
 #include "base/strong.hpp"
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -107,6 +108,11 @@ inline Cell to_cell(std::string_view value) { return std::string(value); }
 inline Cell to_cell(const char* value) { return std::string(value); }
 inline Cell to_cell(const std::string& value) { return value; }
 inline Cell to_cell(const Bytes& value) { return value; }
+template <class T>
+  requires std::is_enum_v<T>
+Cell to_cell(T value) {
+  return static_cast<std::int64_t>(value);
+}
 template <class T, class Tag>
 Cell to_cell(const Strong<T, Tag>& value) {
   return to_cell(value.value);
@@ -121,7 +127,7 @@ template <class T>
 void from_cell(Cell& cell, T& value) {
   if constexpr (std::is_same_v<T, bool>) {
     value = std::get<std::int64_t>(cell) != 0;
-  } else if constexpr (std::is_integral_v<T>) {
+  } else if constexpr (std::is_integral_v<T> || std::is_enum_v<T>) {
     value = static_cast<T>(std::get<std::int64_t>(cell));
   } else {
     value = std::move(std::get<T>(cell));
@@ -164,6 +170,10 @@ template <class T>
 Filter where_any(std::string_view column, const std::vector<T>& values) {
   Filter filter{column, Filter::Op::any_of, {}};
   for (const auto& value : values) filter.values.push_back(to_cell(value));
+  // The last one again up to a power of two: a statement is kept for each number of values.
+  if (values.empty()) return filter;
+  const auto last = filter.values.back();
+  filter.values.resize(std::bit_ceil(filter.values.size()), last);
   return filter;
 }
 

@@ -3,10 +3,12 @@
 
 #include "base/result.hpp"
 #include "core/types.hpp"
+#include "storage/convo_store.hpp"
 #include "storage/table.hpp"
 
 #include <cstdint>
 #include <optional>
+#include <utility>
 #include <vector>
 
 namespace catbird::storage {
@@ -86,9 +88,29 @@ class UserWriter {
                                Timestamp now) {
     return end_welcome(convo, device, now, WelcomeEnd::superseded);
   }
+  /// Puts a notice into the log of a conversation, with its N and epoch as they are. False if there
+  /// is no such conversation. The lane tells the streams.
+  Result<bool> note(const core::ConvoId& convo, core::Noted noted) {
+    auto placed = place(convo, std::move(noted));
+    if (!placed) return std::unexpected(placed.error());
+    if (!*placed) return false;
+    tell(std::move(**placed));
+    return true;
+  }
+  /// Keeps a placed notice for take_notices().
+  virtual void tell(PlacedNotice notice) { notices_.push_back(std::move(notice)); }
+  /// What was noted since the last call: for the store, at a job's beginning and end.
+  std::vector<PlacedNotice> take_notices() { return std::exchange(notices_, {}); }
   /// Retention inside the lane's transaction; null where it has a connection of its own
   /// (Stores::open_cleaner).
   virtual Cleaner* cleaner() { return nullptr; }
+
+  /// Stores it behind everything in the log.
+  virtual Result<std::optional<PlacedNotice>> place(const core::ConvoId& convo,
+                                                    core::Noted noted) = 0;
+
+ private:
+  std::vector<PlacedNotice> notices_;
 };
 
 }  // namespace catbird::storage

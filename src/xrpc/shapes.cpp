@@ -123,6 +123,7 @@ void write_convo_view(JsonWriter& json, const storage::ConvoView& view) {
     if (member.devices.size() == 1) json.key("deviceId").text(member.devices.front().value);
     json.key("joinedAt").text(to_rfc3339(member.joined_at));
     json.key("isAdmin").boolean(member.admin);
+    if (member.moderator) json.key("isModerator").boolean(true);
     if (member.promoted_at) json.key("promotedAt").text(to_rfc3339(*member.promoted_at));
     json.close();
   }

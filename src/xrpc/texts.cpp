@@ -55,6 +55,15 @@ Result<std::optional<std::string>> maybe_text_within(const Fields& fields, std::
   return text;
 }
 
+Result<std::optional<Timestamp>> maybe_time(const Fields& fields, std::string_view name) {
+  auto text = fields.maybe_text(name);
+  if (!text) return std::unexpected(text.error());
+  if (!*text) return std::nullopt;
+  const auto time = from_rfc3339(**text);
+  if (!time) return fail(Errc::invalid_request, std::string(name) + " is not a datetime");
+  return time;
+}
+
 bool printable(std::string_view text) {
   return std::ranges::none_of(text, [](char c) {
     const auto byte = static_cast<unsigned char>(c);

@@ -20,6 +20,8 @@ Result<std::string> text_within(const Fields& fields, std::string_view name, std
 /// The same where it is there.
 Result<std::optional<std::string>> maybe_text_within(const Fields& fields, std::string_view name,
                                                      std::size_t bytes_max);
+/// A point in time (lexicon datetime) where it is there.
+Result<std::optional<Timestamp>> maybe_time(const Fields& fields, std::string_view name);
 /// True for a text that one line can show.
 bool printable(std::string_view text);
 /// A text that is there and none of `allowed` is invalid_request.

@@ -62,6 +62,22 @@ constexpr auto known = std::to_array<Method>({{"createConvo", true},
                                               {"getRequestCount", false},
                                               {"getChatRequestSettings", false},
                                               {"updateChatRequestSettings", true},
+                                              {"promoteAdmin", true},
+                                              {"demoteAdmin", true},
+                                              {"promoteModerator", true},
+                                              {"demoteModerator", true},
+                                              {"warnMember", true},
+                                              {"updatePolicy", true},
+                                              {"reportMember", true},
+                                              {"resolveReport", true},
+                                              {"createInvite", true},
+                                              {"revokeInvite", true},
+                                              {"groupInfoRefresh", true},
+                                              {"readdition", true},
+                                              {"rejoin", true},
+                                              {"getPolicy", false},
+                                              {"getReports", false},
+                                              {"listInvites", false},
                                               {"getSubscriptionTicket", true},
                                               {"subscribeConvoEvents", false}});
 
@@ -232,6 +248,43 @@ std::vector<SampleRequest> table_requests() {
   };
 }
 
+// Roles, policy, reports, invites, calls for help.
+std::vector<SampleRequest> governance_requests() {
+  const std::string here = "convoId=aaaaaaaaaaaaaaaa";
+  const auto about = [](Who who) { return member("targetDid", callers[who]); };
+  return {
+      {"promoteModerator", alice, object({convo, about(bob), member("idempotencyKey", "mod")})},
+      {"demoteModerator", alice, object({convo, about(bob)})},
+      {"promoteAdmin", alice, object({convo, about(bob)})},
+      {"demoteAdmin", alice, object({convo, about(bob)})},
+      {"warnMember", alice,
+       object({convo, member("memberDid", callers[bob]), member("reason", "rude"),
+               member("expiresAt", "2030-01-01T00:00:00Z")})},
+      {"updatePolicy", alice,
+       object({convo, R"("allowMemberAdd":false,"maxMembers":20,"allowInvites":true)"})},
+      {"getPolicy", bob, here},
+      {"reportMember", bob,
+       object({convo, member("reportedDid", callers[alice]), member("category", "spam"),
+               R"("encryptedContent":{"$bytes":"AAAA"},"messageIds":["a","b"])"})},
+      {"getReports", alice, here + "&status=pending&limit=3"},
+      {"resolveReport", alice,
+       object({member("reportId", "x"), member("action", "dismissed"), member("notes", "n")}),
+       false},
+      {"createInvite", alice,
+       object({convo, member("pskHash", std::string(64, 'a')), about(carol), "\"maxUses\":3",
+               member("expiresAt", "2030-01-01T00:00:00Z")})},
+      {"revokeInvite", alice, object({member("inviteId", "x")}), false},
+      {"listInvites", alice, here + "&includeRevoked=true"},
+      {"groupInfoRefresh", bob, object({convo})},
+      {"readdition", dave, object({convo})},
+      {"rejoin", bob, object({convo, member("keyPackage", package_of(bob, 9).bare)})},
+      {"sendMessage", bob,
+       object({convo, member("msgId", "01JDB4H5T6Q7W8E9R0T1Y2V3E1"),
+               member("ciphertext", Bytes(512)), member("delivery", "ephemeral"),
+               R"("epoch":0,"paddedSize":512)"})},
+  };
+}
+
 // A method that is not above is one that nobody fuzzes.
 void check_methods() {
   for (const auto& endpoint : xrpc::endpoints()) {
@@ -300,6 +353,7 @@ std::vector<SampleRequest> sample_requests() {
   for (auto& one : commits()) all.push_back(std::move(one));
   for (auto& one : reads()) all.push_back(std::move(one));
   for (auto& one : table_requests()) all.push_back(std::move(one));
+  for (auto& one : governance_requests()) all.push_back(std::move(one));
   return all;
 }
 

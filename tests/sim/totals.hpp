@@ -23,6 +23,7 @@ enum class Count : std::uint8_t {
   stream_events,
   stream_connections,
   slow_cuts,
+  stream_notices,
   boots,
   crashes,
   commit_faults,
@@ -36,11 +37,11 @@ enum class Count : std::uint8_t {
   count,
 };
 inline constexpr std::array<const char*, static_cast<std::size_t>(Count::count)> count_names{
-    "operations",    "requests",       "acks",           "refusals",     "open outcomes",
-    "rows",          "commits",        "roster changes", "welcomes",     "key packages used",
-    "stream events", "streams",        "slow cuts",      "boots",        "crashes",
-    "commit faults", "network faults", "intrusions",     "passivations", "reloads",
-    "mailbox full",  "deadlines",      "mode flips"};
+    "operations",    "requests",      "acks",           "refusals",       "open outcomes",
+    "rows",          "commits",       "roster changes", "welcomes",       "key packages used",
+    "stream events", "streams",       "slow cuts",      "stream notices", "boots",
+    "crashes",       "commit faults", "network faults", "intrusions",     "passivations",
+    "reloads",       "mailbox full",  "deadlines",      "mode flips"};
 
 class Totals {
  public:

@@ -142,6 +142,13 @@ void Watcher::event(const std::string& json) {
       ++outside_.totals[Count::slow_cuts];
     } else if (reason == "removed") {
       check_->removed();
+    } else if (reason == "membershipChanged") {
+      // A notice has its own place in the log, behind what was shown.
+      if (cursor_ && cursor->position <= cursor_->position) {
+        outside_.model.violate("L2: a notice came out of order");
+      }
+      ++outside_.totals[Count::stream_notices];
+      cursor_ = *cursor;
     } else {
       outside_.model.violate("L4: a cursor of ours was answered with " + reason);
     }

@@ -17,6 +17,11 @@ class NotingWriter final : public storage::UserWriter {
   NotingWriter(storage::UserWriter& writer, Notes& notes) : writer_(writer), notes_(notes) {}
 
   storage::TableWriter& tables() override { return writer_.tables(); }
+  Result<std::optional<storage::PlacedNotice>> place(const core::ConvoId& convo,
+                                                     core::Noted noted) override {
+    return writer_.place(convo, std::move(noted));
+  }
+  void tell(storage::PlacedNotice notice) override { writer_.tell(std::move(notice)); }
 
   Result<storage::PublishResult> publish(const core::Caller& owner,
                                          const storage::NewKeyPackage& package,
@@ -71,7 +76,7 @@ storage::BatchResult all(std::size_t sets, std::size_t jobs, CommitStatus status
   one.status = status;
   one.error = error;
   result.sets.assign(sets, one);
-  result.jobs.assign(jobs, {status, std::move(error)});
+  result.jobs.assign(jobs, {status, std::move(error), {}});
   return result;
 }
 

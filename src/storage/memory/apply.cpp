@@ -3,6 +3,8 @@
 #include "base/mutant.hpp"
 #include "core/key_window.hpp"
 #include "storage/memory/data.hpp"
+#include "storage/memory/tables.hpp"
+#include "storage/tables/conversations.hpp"
 
 #include <algorithm>
 
@@ -13,7 +15,7 @@ namespace {
 class Applier {
  public:
   Applier(MemoryDisk::Data& data, const WriteSet& set, ConvoRow& convo)
-      : data_(data), journal_(data.journal), set_(set), convo_(convo) {}
+      : data_(data), tables_(data), journal_(data.journal), set_(set), convo_(convo) {}
 
   Result<void> apply_one(const core::ConvoCreated&) { return {}; }  // made with the row itself
 
@@ -60,6 +62,26 @@ class Applier {
     member->admin = true;
     member->promoted_at = event.at;
     return {};
+  }
+
+  Result<void> apply_one(const core::AdminDemoted& event) {
+    auto* member = change(event.user);
+    if (member == nullptr) return broken("demotion of a stranger");
+    member->admin = false;
+    member->promoted_at.reset();
+    return {};
+  }
+
+  Result<void> apply_one(const core::ModeratorSet& event) {
+    return set_moderator(tables_, set_.convo, event);
+  }
+
+  Result<void> apply_one(const core::PolicySet& event) {
+    return put(tables_, record_of(set_.convo, event));
+  }
+
+  Result<void> apply_one(const core::Noted& event) {
+    return append_notice(data_, set_.convo, event);
   }
 
   Result<void> apply_one(const core::RowAppended& event) {
@@ -147,12 +169,22 @@ class Applier {
   }
 
   MemoryDisk::Data& data_;
+  MemoryTables tables_;
   Journal& journal_;
   const WriteSet& set_;
   ConvoRow& convo_;
 };
 
 }  // namespace
+
+Result<void> append_notice(MemoryDisk::Data& data, const core::ConvoId& convo,
+                           const core::Noted& noted) {
+  data.journal.append(data.log, {convo, no_row});
+  MemoryTables tables(data);
+  auto added = insert(tables, record_of(data.log.size(), convo, noted));
+  if (!added) return std::unexpected(added.error());
+  return {};
+}
 
 Result<void> apply(MemoryDisk::Data& data, const WriteSet& set, ConvoRow& convo) {
   Applier applier(data, set, convo);

@@ -161,6 +161,12 @@ namespace memory {
 /// caller holds the mutex.
 Result<void> apply(MemoryDisk::Data& data, const WriteSet& set, ConvoRow& convo);
 
+/// In the log at the place of a notice, which is in its table.
+inline constexpr core::Seq no_row{0};
+/// Behind everything in the log.
+Result<void> append_notice(MemoryDisk::Data& data, const core::ConvoId& convo,
+                           const core::Noted& noted);
+
 /// For jobs; the disk is locked by the batch.
 std::unique_ptr<Cleaner> make_cleaner(MemoryDisk::Data& data);
 std::unique_ptr<UserWriter> make_user_writer(MemoryDisk::Data& data);

@@ -139,7 +139,7 @@ class MemoryWriter final : public ConvoStore {
                          CommitStatus status, const Error& error) {
     BatchResult result;
     result.sets.assign(sets.size(), refused(status, error));
-    result.jobs.assign(jobs.size(), UserResult{status, error});
+    result.jobs.assign(jobs.size(), UserResult{status, error, {}});
     return result;
   }
 
@@ -157,10 +157,11 @@ class MemoryWriter final : public ConvoStore {
     }
     for (const auto& job : jobs) {
       const auto mark = data_.journal.mark();
+      users_->take_notices();
       auto done = job.run(*users_);
       if (!done) data_.journal.roll_back(mark);
-      result.jobs.push_back(done ? UserResult{CommitStatus::committed, {}}
-                                 : UserResult{CommitStatus::rejected, done.error()});
+      result.jobs.push_back(done ? UserResult{CommitStatus::committed, {}, users_->take_notices()}
+                                 : UserResult{CommitStatus::rejected, done.error(), {}});
     }
     return result;
   }

@@ -5,6 +5,7 @@
 #include "core/key_window.hpp"
 #include "storage/memory/data.hpp"
 #include "storage/memory/tables.hpp"
+#include "storage/tables/conversations.hpp"
 
 #include <algorithm>
 #include <ranges>
@@ -118,7 +119,12 @@ class MemoryReader final : public Reader {
     if (failing()) return unavailable();
     const auto* row = data_.find(convo);
     if (row == nullptr) return Loaded{};
-    return Loaded{snapshot_of(*row), row->id, row->head.fence, row->head.version};
+    Loaded loaded{snapshot_of(*row), row->id, row->head.fence, row->head.version};
+    MemoryTables tables(data_);
+    if (auto governed = load_governance(tables, convo, loaded.state); !governed) {
+      return std::unexpected(governed.error());
+    }
+    return loaded;
   }
 
   Result<std::vector<Standing>> standings(std::span<const core::ConvoId> convos) override {
@@ -201,7 +207,7 @@ class MemoryReader final : public Reader {
     std::vector<Row> rows;
     for (auto position = query.after; position < data_.log.size(); ++position) {
       const auto& [convo, seq] = data_.log[position];
-      if (!wanted.contains(convo)) continue;
+      if (!wanted.contains(convo) || seq == no_row) continue;
       const auto& message = data_.convos.at(convo).rows[seq.value - 1];
       if (!budget.take(message.row.bytes->size())) break;
       rows.push_back(row_of(convo, message));

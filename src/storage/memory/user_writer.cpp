@@ -108,6 +108,18 @@ class MemoryUserWriter final : public UserWriter {
 
   Cleaner* cleaner() override { return cleaner_.get(); }
 
+  Result<std::optional<PlacedNotice>> place(const core::ConvoId& convo,
+                                            core::Noted noted) override {
+    const auto* row = data_.find(convo);
+    if (row == nullptr) return std::nullopt;
+    noted.seq = row->head.last_seq;
+    noted.epoch = row->head.epoch;
+    if (auto done = append_notice(data_, convo, noted); !done) {
+      return std::unexpected(done.error());
+    }
+    return PlacedNotice{convo, data_.log.size(), std::move(noted)};
+  }
+
  private:
   void insert(const core::Caller& owner, const NewKeyPackage& package, Timestamp now,
               std::optional<Timestamp> consumed_at) {

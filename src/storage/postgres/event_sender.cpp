@@ -2,6 +2,8 @@
 // The rows of one write set on their way to the database.
 #include "base/mutant.hpp"
 #include "storage/postgres/event_writer.hpp"
+#include "storage/postgres/tables.hpp"
+#include "storage/tables/conversations.hpp"
 
 namespace catbird::storage::postgres {
 
@@ -22,6 +24,8 @@ constexpr const char* insert_messages =
     " $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::text[], $10::bytea[],"
     " $11::text[], $12::bytea[]) AS u(seq, epoch, base, at, bs, s, kind, id, tag, who, body)"
     " ORDER BY seq) m RETURNING position";
+constexpr const char* delete_moderator =
+    "DELETE FROM moderator WHERE convo_id = $1::text AND user_did = $2::text";
 constexpr const char* insert_requests =
     "INSERT INTO idempotency (convo, after_seq, seq, epoch, at, checksum, user_did, method, key,"
     " payload, detail) SELECT $1::bigint, * FROM unnest($2::bigint[], $3::bigint[], $4::bigint[],"
@@ -104,6 +108,8 @@ Result<std::uint64_t> EventWriter::send() {
   add_devices(calls);
   if (!requests_.empty()) add_requests(calls);
   add_rest(calls);
+  const auto drawn_at = calls.size();
+  if (!notices_.empty()) calls.push_back(draw_positions(notices_.size()));
   auto results = db_.query_all(calls);
   if (!results) return std::unexpected(results.error());
   if (!set_.creates && results->front().changed() != 1) {
@@ -112,8 +118,28 @@ Result<std::uint64_t> EventWriter::send() {
   for (auto i = consumed_from; i < consumed_to; ++i) {
     if ((*results)[i].changed() != 1) return fail(Errc::key_package_not_found);
   }
-  if (messages_.empty()) return 0;
-  return (*results)[consumed_to].number(0, 0);
+  if (!notices_.empty()) {
+    if (auto done = send_notices((*results)[drawn_at]); !done) {
+      return std::unexpected(done.error());
+    }
+  }
+  if (!messages_.empty()) return (*results)[consumed_to].number(0, 0);
+  return notices_.empty() ? 0 : (*results)[drawn_at].number(0, 0);
+}
+
+Result<void> EventWriter::send_notices(const Rows& positions) {
+  std::vector<Call> calls;
+  int at = 0;
+  for (const auto* noted : notices_) {
+    const auto record = record_of(positions.number(at++, 0), set_.convo, *noted);
+    calls.push_back(insert_call(NoticeRecord::table(), cells_of(record)));
+  }
+  auto done = db_.query_all(calls);
+  if (!done) return std::unexpected(done.error());
+  for (const auto& one : *done) {
+    if (one.changed() != 1) return lost_row("a position was used twice");
+  }
+  return {};
 }
 
 void EventWriter::add_messages(std::vector<Call>& calls) const {
@@ -162,6 +188,14 @@ void EventWriter::add_requests(std::vector<Call>& calls) const {
 }
 
 void EventWriter::add_rest(std::vector<Call>& calls) {
+  if (policy_ != nullptr) {
+    calls.push_back(put_call(PolicyRecord::table(), cells_of(record_of(set_.convo, *policy_))));
+  }
+  for (const auto* one : moderators_) {
+    const ModeratorRecord row{set_.convo, one->user, one->at};
+    calls.push_back(one->moderates ? put_call(ModeratorRecord::table(), cells_of(row))
+                                   : Call{delete_moderator, {set_.convo, one->user}});
+  }
   if (group_info_ == nullptr) return;
   const auto& info = *group_info_;
   const auto sum = sum_of(*info.bytes);

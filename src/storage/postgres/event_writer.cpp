@@ -18,6 +18,7 @@ struct Touched {
   void operator()(const core::DeviceAdded& event) const { users.insert(event.user); }
   void operator()(const core::MemberLeft& event) const { users.insert(event.user); }
   void operator()(const core::AdminPromoted& event) const { users.insert(event.user); }
+  void operator()(const core::AdminDemoted& event) const { users.insert(event.user); }
   void operator()(const core::ReadMarked& event) const { users.insert(event.user); }
   void operator()(const core::KeyPackagesConsumed& event) const {
     refs.insert(refs.end(), event.refs.begin(), event.refs.end());
@@ -118,6 +119,30 @@ Result<void> EventWriter::apply(const core::AdminPromoted& event) {
   (*row)->admin = true;
   (*row)->promoted_at = event.at;
   changed_members_.insert(event.user);
+  return {};
+}
+
+Result<void> EventWriter::apply(const core::AdminDemoted& event) {
+  auto row = member(event.user);
+  if (!row) return std::unexpected(row.error());
+  (*row)->admin = false;
+  (*row)->promoted_at.reset();
+  changed_members_.insert(event.user);
+  return {};
+}
+
+Result<void> EventWriter::apply(const core::ModeratorSet& event) {
+  moderators_.push_back(&event);
+  return {};
+}
+
+Result<void> EventWriter::apply(const core::PolicySet& event) {
+  policy_ = &event;
+  return {};
+}
+
+Result<void> EventWriter::apply(const core::Noted& event) {
+  notices_.push_back(&event);
   return {};
 }
 

@@ -16,7 +16,8 @@ namespace catbird::storage::postgres {
 
 /// Writes one write set of any kind inside the open transaction, whose conversation row is locked
 /// and whose log lock is held. Reads what the events touch, applies them in memory, then sends
-/// everything in one round trip: three round trips a set, whatever its size. What it refuses before
+/// everything in one round trip: three round trips a set, whatever its size, and one more if it has
+/// notices, whose checksums need their positions. What it refuses before
 /// sending has changed nothing. A package that may not be consumed fails with
 /// key_package_not_found, an event that does not fit the stored state with internal, a violated
 /// UNIQUE with conflict (and the transaction is over).
@@ -26,7 +27,7 @@ class EventWriter {
   EventWriter(Connection& connection, const WriteSet& set, ConvoRow& row)
       : db_(connection), set_(set), row_(row) {}
 
-  /// Gives the position of its first numbered row, 0 if it has none.
+  /// Gives the position of its first row or notice, 0 if it has none.
   Result<std::uint64_t> write();
   /// Whether anything was sent: a refusal after that has broken the transaction.
   bool sent() const { return sent_; }
@@ -39,12 +40,16 @@ class EventWriter {
   Result<void> apply(const core::DeviceAdded& event);
   Result<void> apply(const core::MemberLeft& event);
   Result<void> apply(const core::AdminPromoted& event);
+  Result<void> apply(const core::AdminDemoted& event);
+  Result<void> apply(const core::ModeratorSet& event);
+  Result<void> apply(const core::PolicySet& event);
   Result<void> apply(const core::RowAppended& event);
   Result<void> apply(const core::WelcomeStored& event);
   Result<void> apply(const core::GroupInfoStored& event);
   Result<void> apply(const core::KeyPackagesConsumed& event);
   Result<void> apply(const core::ReadMarked& event);
   Result<void> apply(const core::RequestRecorded& event);
+  Result<void> apply(const core::Noted& event);
   Result<MemberRow*> member(const core::Did& user);
 
   Result<std::uint64_t> send();
@@ -54,6 +59,7 @@ class EventWriter {
   void add_requests(std::vector<Call>& calls) const;
   Result<void> send_welcomes();
   void add_rest(std::vector<Call>& calls);
+  Result<void> send_notices(const Rows& positions);
 
   Connection& db_;
   const WriteSet& set_;
@@ -67,6 +73,9 @@ class EventWriter {
   std::vector<std::pair<core::Seq, const core::RequestRecorded*>> requests_;
   std::vector<const core::WelcomeStored*> welcomes_;
   const core::GroupInfoStored* group_info_ = nullptr;
+  const core::PolicySet* policy_ = nullptr;
+  std::vector<const core::ModeratorSet*> moderators_;
+  std::vector<const core::Noted*> notices_;
   std::map<Bytes, PackageRow> packages_;
   std::vector<Bytes> consumed_;
   bool sent_ = false;

@@ -4,7 +4,9 @@
 #include "storage/postgres/batch.hpp"
 #include "storage/postgres/message_row.hpp"
 #include "storage/postgres/reader.hpp"
+#include "storage/postgres/tables.hpp"
 #include "storage/rules.hpp"
+#include "storage/tables/conversations.hpp"
 
 #include <algorithm>
 #include <tuple>
@@ -114,7 +116,12 @@ Result<Rows> PostgresReader::read_one(const char* sql, Params params) {
 
 Result<Loaded> PostgresReader::load(const core::ConvoId& convo) {
   const char* own = writer_ != nullptr ? select_convo_locked : select_convo;
-  auto rows = read({{own, {convo}}, {select_members, {convo}}, {select_devices, {convo}}});
+  const Selection its{.where = {where("convo_id", convo)}};
+  auto rows = read({{own, {convo}},
+                    {select_members, {convo}},
+                    {select_devices, {convo}},
+                    select_call(PolicyRecord::table(), its),
+                    select_call(ModeratorRecord::table(), its)});
   if (!rows) return std::unexpected(rows.error());
   if ((*rows)[0].empty()) return Loaded{};
   auto row = convo_of(db(), (*rows)[0], 0);
@@ -157,6 +164,14 @@ Result<Loaded> PostgresReader::load(const core::ConvoId& convo) {
   }
   // Both lists are sorted by user: a device left over belongs to nobody.
   if (device != devices->end()) return std::unexpected(db().corrupt("member_device"));
+  auto policy = table_reader().rows_of(PolicyRecord::table(), (*rows)[3]);
+  if (!policy) return std::unexpected(policy.error());
+  auto moderators = table_reader().rows_of(ModeratorRecord::table(), (*rows)[4]);
+  if (!moderators) return std::unexpected(moderators.error());
+  if (auto governed = add_governance(std::move(*policy), std::move(*moderators), state);
+      !governed) {
+    return std::unexpected(governed.error());
+  }
   return loaded;
 }
 

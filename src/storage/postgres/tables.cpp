@@ -7,6 +7,8 @@ namespace catbird::storage::postgres {
 
 namespace {
 
+constexpr const char* next_positions =
+    "SELECT nextval('message_position') FROM generate_series(1, $1::bigint)";
 constexpr const char* try_lock = "SELECT pg_try_advisory_xact_lock($1::bigint)";
 
 class PostgresDialect final : public Dialect {
@@ -53,14 +55,19 @@ Result<std::vector<Cells>> PostgresTableReader::select(const TableSpec& table,
   const auto statement = select_statement(dialect, table, selection);
   auto found = run_(statement.sql, params_of(statement.values));
   if (!found) return std::unexpected(found.error());
+  return rows_of(table, *found);
+}
+
+Result<std::vector<Cells>> PostgresTableReader::rows_of(const TableSpec& table,
+                                                        const Rows& found) const {
   std::vector<Cells> rows;
-  rows.reserve(static_cast<std::size_t>(found->size()));
-  for (int at = 0; at < found->size(); ++at) {
+  rows.reserve(static_cast<std::size_t>(found.size()));
+  for (int at = 0; at < found.size(); ++at) {
     Cells row;
     row.reserve(table.columns.size());
     int column = 0;
-    for (const auto& spec : table.columns) row.push_back(cell_of(*found, at, column++, spec.type));
-    if (found->integer(at, column) != sum_of_row(table, row)) {
+    for (const auto& spec : table.columns) row.push_back(cell_of(found, at, column++, spec.type));
+    if (found.integer(at, column) != sum_of_row(table, row)) {
       return std::unexpected(corrupt_(table.name));
     }
     rows.push_back(std::move(row));
@@ -74,6 +81,23 @@ Result<std::uint64_t> PostgresTableReader::count(const TableSpec& table,
   auto found = run_(statement.sql, params_of(statement.values));
   if (!found) return std::unexpected(found.error());
   return found->number(0, 0);
+}
+
+namespace {
+Call call_of(const Statement& statement) { return {statement.sql, params_of(statement.values)}; }
+}  // namespace
+
+Call draw_positions(std::size_t count) {
+  return {next_positions, {static_cast<std::int64_t>(count)}};
+}
+Call select_call(const TableSpec& table, const Selection& selection) {
+  return call_of(select_statement(dialect, table, selection));
+}
+Call insert_call(const TableSpec& table, const Cells& row) {
+  return call_of(insert_statement(dialect, table, row));
+}
+Call put_call(const TableSpec& table, const Cells& row) {
+  return call_of(put_statement(dialect, table, row));
 }
 
 PostgresTables::PostgresTables(Connection& connection, bool& written)

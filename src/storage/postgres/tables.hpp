@@ -18,6 +18,8 @@ class PostgresTableReader {
       : run_(std::move(run)), corrupt_(std::move(corrupt)) {}
   Result<std::vector<Cells>> select(const TableSpec& table, const Selection& selection) const;
   Result<std::uint64_t> count(const TableSpec& table, const Selection& selection) const;
+  /// What a select_call() gave.
+  Result<std::vector<Cells>> rows_of(const TableSpec& table, const Rows& found) const;
 
  private:
   Run run_;
@@ -38,6 +40,13 @@ class PostgresReadTables final : public TableReader {
  private:
   PostgresTableReader reader_;
 };
+
+/// The statements for whoever sends many in one round trip.
+Call select_call(const TableSpec& table, const Selection& selection);
+Call insert_call(const TableSpec& table, const Cells& row);
+Call put_call(const TableSpec& table, const Cells& row);
+/// The next `count` positions of the log, one a row; the log lock is held until they are used.
+Call draw_positions(std::size_t count);
 
 /// Inside the lane's transaction. `written` is set once anything was.
 class PostgresTables final : public TableWriter {

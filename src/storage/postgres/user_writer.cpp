@@ -4,6 +4,7 @@
 #include "core/limits.hpp"
 #include "storage/postgres/convo_row.hpp"
 #include "storage/postgres/package_row.hpp"
+#include "storage/tables/conversations.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -126,6 +127,23 @@ Result<bool> PostgresUserWriter::end_welcome(const core::ConvoId& convo, const c
   if (!done) return std::unexpected(done.error());
   written_ = true;
   return done->changed() == 1;
+}
+
+Result<std::optional<PlacedNotice>> PostgresUserWriter::place(const core::ConvoId& convo,
+                                                              core::Noted noted) {
+  auto found = find_convo(db_, convo);
+  if (!found) return std::unexpected(found.error());
+  if (!*found) return std::nullopt;
+  noted.seq = (*found)->last_seq;
+  noted.epoch = (*found)->epoch;
+  const auto draw = draw_positions(1);
+  auto drawn = db_.query(draw.sql, draw.params);
+  if (!drawn) return std::unexpected(drawn.error());
+  const auto position = drawn->number(0, 0);
+  auto added = storage::insert(tables_, record_of(position, convo, noted));
+  if (!added) return std::unexpected(added.error());
+  if (!*added) return fail(Errc::internal, "a position used twice");
+  return PlacedNotice{convo, position, std::move(noted)};
 }
 
 }  // namespace catbird::storage::postgres

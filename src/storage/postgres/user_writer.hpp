@@ -29,6 +29,8 @@ class PostgresUserWriter final : public UserWriter {
   Result<bool> end_welcome(const core::ConvoId& convo, const core::Caller& device, Timestamp now,
                            WelcomeEnd end) override;
 
+  Result<std::optional<PlacedNotice>> place(const core::ConvoId& convo, core::Noted noted) override;
+
  private:
   Result<PublishResult> insert(const core::Caller& owner, const NewKeyPackage& package,
                                Timestamp now, std::optional<Timestamp> consumed_at);

@@ -240,11 +240,11 @@ PostgresWriter::Ended PostgresWriter::run_job(std::size_t index) {
   PostgresUserWriter users(*db_, written_);
   auto ran = jobs_[index - sets_.size()].run(users);
   if (ran) {
-    result = {CommitStatus::committed, {}};
+    result = {CommitStatus::committed, {}, users.take_notices()};
     return Ended::done;
   }
   if (written_ || db_->lost() || db_->broken()) return judge(ran.error());
-  result = {CommitStatus::rejected, ran.error()};
+  result = {CommitStatus::rejected, ran.error(), {}};
   return Ended::done;
 }
 
@@ -289,7 +289,7 @@ void PostgresWriter::finish_alone(std::size_t index) {
     return set_all(one, CommitStatus::failed, {Errc::storage_unavailable, "deadlock"});
   }
   if (index >= sets_.size()) {
-    result_.jobs[index - sets_.size()] = {CommitStatus::rejected, guilt_};
+    result_.jobs[index - sets_.size()] = {CommitStatus::rejected, guilt_, {}};
     return;
   }
   const auto& set = sets_[index];
@@ -304,7 +304,7 @@ void PostgresWriter::set_all(Part part, CommitStatus status, const Error& error)
     if (i < sets_.size()) {
       result_.sets[i] = broken_.contains(sets_[i].convo) ? fenced() : refused(status, error);
     } else {
-      result_.jobs[i - sets_.size()] = {status, error};
+      result_.jobs[i - sets_.size()] = {status, error, {}};
     }
   }
 }

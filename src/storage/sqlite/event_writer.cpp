@@ -4,6 +4,7 @@
 #include "base/mutant.hpp"
 #include "storage/sqlite/package_row.hpp"
 #include "storage/sqlite/recipient_row.hpp"
+#include "storage/tables/conversations.hpp"
 
 #include <algorithm>
 
@@ -28,6 +29,8 @@ constexpr const char* replace_group_info =
 constexpr const char* insert_request =
     "INSERT INTO idempotency (id, user, method, key, payload, convo, after_seq, seq, epoch, at,"
     " detail, checksum) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
+constexpr const char* select_log_end =
+    "SELECT max(seq) FROM sqlite_sequence WHERE name IN ('message', 'notice')";
 constexpr const char* max_request = "SELECT max(id) FROM idempotency";
 constexpr const char* max_welcome = "SELECT max(id) FROM welcome";
 constexpr const char* max_recipient = "SELECT max(id) FROM welcome_recipient";
@@ -50,6 +53,12 @@ Result<std::int64_t> next_id(Database& database, const char* sql) {
   auto row = query.next();
   if (!row) return std::unexpected(row.error());
   return *row ? query.integer(0) + 1 : 1;
+}
+
+Result<std::uint64_t> next_log_position(Database& database) {
+  auto next = next_id(database, select_log_end);
+  if (!next) return std::unexpected(next.error());
+  return static_cast<std::uint64_t>(*next);
 }
 
 Result<void> EventWriter::write(const core::Event& event) {
@@ -97,6 +106,31 @@ Result<void> EventWriter::write_one(const core::AdminPromoted& event) {
   row->admin = true;
   row->promoted_at = event.at;
   return write_member(db_, convo_.id, *row);
+}
+
+Result<void> EventWriter::write_one(const core::AdminDemoted& event) {
+  auto row = member(event.user);
+  if (!row) return std::unexpected(row.error());
+  row->admin = false;
+  row->promoted_at.reset();
+  return write_member(db_, convo_.id, *row);
+}
+
+Result<void> EventWriter::write_one(const core::ModeratorSet& event) {
+  return set_moderator(tables_, convo_.convo, event);
+}
+
+// The row that these refer to is written last.
+Result<void> EventWriter::write_one(const core::PolicySet& event) {
+  return put(tables_, record_of(convo_.convo, event));
+}
+
+Result<void> EventWriter::write_one(const core::Noted& event) {
+  auto added = storage::insert(tables_, record_of(next_position_, convo_.convo, event));
+  if (!added) return std::unexpected(added.error());
+  if (!*added) return broken("a position used twice");
+  ++next_position_;
+  return {};
 }
 
 Result<void> EventWriter::write_one(const core::RowAppended& event) {

@@ -26,7 +26,9 @@ constexpr const char* select_head =
 constexpr const char* select_position = "SELECT position FROM message WHERE convo=?1 AND seq=?2";
 constexpr const char* select_positions =
     "SELECT position FROM message WHERE convo=?1 AND seq>=?2 ORDER BY seq LIMIT ?3";
-constexpr const char* select_newest = "SELECT max(position) FROM message";
+constexpr const char* select_newest =
+    "SELECT max(position) FROM (SELECT max(position) AS position FROM message UNION ALL"
+    " SELECT max(position) FROM notice)";
 
 constexpr int body_column = 12;
 

@@ -3,6 +3,7 @@
 #include "core/key_window.hpp"
 #include "storage/rules.hpp"
 #include "storage/sqlite/reader.hpp"
+#include "storage/tables/conversations.hpp"
 
 #include <algorithm>
 #include <tuple>
@@ -121,6 +122,10 @@ Result<Loaded> SqliteReader::load(const core::ConvoId& convo) {
   }
   // Both lists are sorted by user: a device left over belongs to nobody.
   if (device != devices->end()) return std::unexpected(db_->corrupt("member_device"));
+  SqliteTables tables(*db_);
+  if (auto governed = load_governance(tables, convo, state); !governed) {
+    return std::unexpected(governed.error());
+  }
   return loaded;
 }
 

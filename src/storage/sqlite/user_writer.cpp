@@ -6,6 +6,7 @@
 #include "storage/sqlite/event_writer.hpp"
 #include "storage/sqlite/package_row.hpp"
 #include "storage/sqlite/recipient_row.hpp"
+#include "storage/tables/conversations.hpp"
 
 #include <utility>
 
@@ -120,6 +121,21 @@ Result<bool> SqliteUserWriter::end_welcome(const core::ConvoId& convo, const cor
     return std::unexpected(done.error());
   }
   return true;
+}
+
+Result<std::optional<PlacedNotice>> SqliteUserWriter::place(const core::ConvoId& convo,
+                                                            core::Noted noted) {
+  auto found = find_convo(db_, convo);
+  if (!found) return std::unexpected(found.error());
+  if (!*found) return std::nullopt;
+  noted.seq = (*found)->last_seq;
+  noted.epoch = (*found)->epoch;
+  auto position = next_log_position(db_);
+  if (!position) return std::unexpected(position.error());
+  auto added = storage::insert(tables_, record_of(*position, convo, noted));
+  if (!added) return std::unexpected(added.error());
+  if (!*added) return fail(Errc::internal, "a position used twice");
+  return PlacedNotice{convo, *position, std::move(noted)};
 }
 
 }  // namespace catbird::storage::sqlite

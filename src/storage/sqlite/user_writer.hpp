@@ -28,6 +28,8 @@ class SqliteUserWriter final : public UserWriter {
                            WelcomeEnd end) override;
   Cleaner* cleaner() override { return &cleaner_; }
 
+  Result<std::optional<PlacedNotice>> place(const core::ConvoId& convo, core::Noted noted) override;
+
  private:
   Result<PublishResult> insert(const core::Caller& owner, const NewKeyPackage& package,
                                Timestamp now, std::optional<Timestamp> consumed_at);

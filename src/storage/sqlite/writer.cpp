@@ -24,7 +24,6 @@ constexpr const char* max_convo = "SELECT max(id) FROM conversation";
 constexpr const char* select_taken =
     "SELECT 1 FROM conversation WHERE convo_id=?1 UNION ALL"
     " SELECT 1 FROM conversation WHERE group_id=?2";
-constexpr const char* select_position = "SELECT seq FROM sqlite_sequence WHERE name='message'";
 
 WriteResult refused(CommitStatus status, Error error) {
   WriteResult result;
@@ -43,7 +42,7 @@ BatchResult all(std::span<const WriteSet> sets, std::span<const UserJob> jobs, C
                 const Error& error) {
   BatchResult result;
   result.sets.assign(sets.size(), refused(status, error));
-  result.jobs.assign(jobs.size(), UserResult{status, error});
+  result.jobs.assign(jobs.size(), UserResult{status, error, {}});
   return result;
 }
 
@@ -236,13 +235,14 @@ WriteResult SqliteWriter::write_set_inside(const WriteSet& set) {
 }
 
 UserResult SqliteWriter::run_job(const UserJob& job) {
-  if (auto done = begin_one(); !done) return {CommitStatus::rejected, done.error()};
+  if (auto done = begin_one(); !done) return {CommitStatus::rejected, done.error(), {}};
+  users_.take_notices();
   auto ran = job.run(users_);
   if (auto done = end_one(ran.has_value()); !done) {
-    return {CommitStatus::rejected, done.error()};
+    return {CommitStatus::rejected, done.error(), {}};
   }
-  if (!ran) return {CommitStatus::rejected, ran.error()};
-  return {CommitStatus::committed, {}};
+  if (!ran) return {CommitStatus::rejected, ran.error(), {}};
+  return {CommitStatus::committed, {}, users_.take_notices()};
 }
 
 Result<void> SqliteWriter::begin_one() {
@@ -265,10 +265,9 @@ Result<void> SqliteWriter::end_one(bool keep) {
 }
 
 Result<void> SqliteWriter::read_next_position() {
-  Query query = db_->query(select_position);
-  auto row = query.next();
-  if (!row) return std::unexpected(row.error());
-  next_position_ = *row ? query.number(0) + 1 : 1;
+  auto next = next_log_position(*db_);
+  if (!next) return std::unexpected(next.error());
+  next_position_ = *next;
   return {};
 }
 

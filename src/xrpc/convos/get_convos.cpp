@@ -1,9 +1,15 @@
 // SPDX-License-Identifier: MIT
 #include "core/limits.hpp"
+#include "storage/tables/conversations.hpp"
 #include "xrpc/ask.hpp"
 #include "xrpc/endpoints.hpp"
 #include "xrpc/error_table.hpp"
 #include "xrpc/shapes.hpp"
+
+#include <algorithm>
+#include <set>
+#include <span>
+#include <utility>
 
 namespace catbird::xrpc {
 
@@ -32,6 +38,28 @@ Result<storage::ConvoQuery> parse(const Query& query, const core::Did& user) {
   return wanted;
 }
 
+Result<void> mark_moderators(storage::TableReader& tables,
+                             std::vector<storage::ConvoView>& convos) {
+  constexpr std::size_t at_once = 512;
+  for (std::size_t from = 0; from < convos.size(); from += at_once) {
+    const auto some = std::span(convos).subspan(from, std::min(at_once, convos.size() - from));
+    std::vector<core::ConvoId> ids;
+    for (const auto& convo : some) ids.push_back(convo.id);
+    auto moderators = storage::select<storage::ModeratorRecord>(
+        tables, {.where = {storage::where_any("convo_id", ids)}});
+    if (!moderators) return std::unexpected(moderators.error());
+    std::set<std::pair<core::ConvoId, core::Did>> known;
+    for (auto& one : *moderators) known.emplace(std::move(one.convo), std::move(one.user));
+    if (known.empty()) continue;
+    for (auto& convo : some) {
+      for (auto& member : convo.members) {
+        member.moderator = known.contains({convo.id, member.user});
+      }
+    }
+  }
+  return {};
+}
+
 }  // namespace
 
 Task<http::Response> handle_get_convos(Call call) {
@@ -47,7 +75,14 @@ Task<http::Response> handle_get_convos(Call call) {
 
   auto reading = read<storage::ConvoPage>(
       call.services,
-      [asked = std::move(*wanted)](storage::Reader& reader) { return reader.convos(asked); });
+      [asked = std::move(*wanted)](storage::Reader& reader) -> Result<storage::ConvoPage> {
+        auto found = reader.convos(asked);
+        if (!found) return found;
+        if (auto done = mark_moderators(reader.tables(), found->convos); !done) {
+          return std::unexpected(done.error());
+        }
+        return found;
+      });
   auto page = co_await reading;
   if (!page) co_return error_response(page.error());
 

@@ -60,6 +60,19 @@ Result<core::DeviceId> keep(storage::UserWriter& writer, const DeviceRecord& kno
   return known.device;
 }
 
+/// What the members of a conversation hear of a new device.
+core::Noted notice_of(const DeviceRecord& device, const std::string& addition) {
+  core::Noted noted;
+  noted.kind = core::NoticeKind::new_device;
+  noted.user = device.user;
+  noted.actor = device.user;
+  noted.device = device.device;
+  noted.reference = addition;
+  noted.text = device.name;
+  noted.at = device.registered_at;
+  return noted;
+}
+
 Result<core::DeviceId> make(storage::UserWriter& writer, const std::vector<DeviceRecord>& devices,
                             const std::optional<core::DeviceId>& named,
                             const Registration& wanted) {
@@ -89,6 +102,8 @@ Result<core::DeviceId> make(storage::UserWriter& writer, const std::vector<Devic
                                                  .claim_until = std::nullopt,
                                                  .at = wanted.now});
     if (!raised) return std::unexpected(raised.error());
+    auto told = writer.note(wanted.convos[i], notice_of(record, wanted.addition_ids[i]));
+    if (!told) return std::unexpected(told.error());
   }
   return record.device;
 }

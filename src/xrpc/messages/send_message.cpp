@@ -6,6 +6,7 @@
 #include "xrpc/error_table.hpp"
 #include "xrpc/group_parts.hpp"
 #include "xrpc/shapes.hpp"
+#include "xrpc/texts.hpp"
 
 #include <algorithm>
 
@@ -51,23 +52,56 @@ Result<void> check_frame(const Fields& fields, const Bytes& ciphertext) {
   if (*padded && **padded != static_cast<std::int64_t>(ciphertext.size())) {
     return fail(Errc::invalid_request, "paddedSize is not the size of ciphertext");
   }
-  auto delivery = fields.maybe_text("delivery");
-  if (!delivery) return std::unexpected(delivery.error());
-  if (*delivery == "ephemeral") {
-    return fail(Errc::not_implemented, "ephemeral delivery is not available yet");
-  }
-  if (*delivery && *delivery != "persistent") {
-    return fail(Errc::invalid_request, "delivery must be persistent or ephemeral");
-  }
   return {};
 }
 
-Result<core::SendMessage> parse(const Fields& fields) {
+Result<core::MsgId> message_id(const Fields& fields) {
   auto id = fields.text("msgId");
   if (!id) return std::unexpected(id.error());
   if (!is_message_id(*id)) {
     return fail(Errc::invalid_request, "msgId must be a ULID or a UUID");
   }
+  return core::MsgId(std::move(*id));
+}
+
+http::Response answer(std::string_view id, Timestamp at, core::Seq seq, core::Epoch epoch) {
+  JsonWriter json;
+  json.open().key("messageId").text(id).key("receivedAt").text(to_rfc3339(at));
+  json.key("seq").number(seq.value).key("epoch").number(epoch.value).close();
+  return json_response(std::move(json));
+}
+
+// Typing and the like: no epoch, no MLS, no number, not stored; to those who listen now (L7).
+Task<http::Response> whisper(Call call, core::ConvoId convo, Body body) {
+  auto id = message_id(body.fields());
+  if (!id) co_return error_response(id.error());
+  auto bytes = body.fields().bytes("ciphertext");
+  if (!bytes) co_return error_response(bytes.error());
+  if (bytes->size() > core::ephemeral_bytes_max) {
+    co_return error_response(Error{Errc::message_too_large, {}, {}, 0});
+  }
+  if (auto checked = check_frame(body.fields(), *bytes); !checked) {
+    co_return error_response(checked.error());
+  }
+  auto asking = access(call.services, convo, call.caller.user);
+  auto seen = co_await asking;
+  if (!seen) co_return error_response(seen.error());
+  if (!seen->active) co_return error_response(Error{Errc::not_member, {}, {}, 0});
+  const auto at = core::blurred(call.services->clock.now());
+  std::vector<realtime::LogEvent> events;
+  events.emplace_back(realtime::Whisper{.convo = std::move(convo),
+                                        .seq = seen->last_seq,
+                                        .epoch = seen->epoch,
+                                        .id = *id,
+                                        .at = at,
+                                        .bytes = make_blob(std::move(*bytes))});
+  call.services->hub.publish(std::move(events));
+  co_return answer(id->value, at, seen->last_seq, seen->epoch);
+}
+
+Result<core::SendMessage> parse(const Fields& fields) {
+  auto id = message_id(fields);
+  if (!id) return std::unexpected(id.error());
   auto ciphertext = fields.bytes("ciphertext");
   if (!ciphertext) return std::unexpected(ciphertext.error());
   if (auto checked = check_frame(fields, *ciphertext); !checked) {
@@ -88,7 +122,7 @@ Result<core::SendMessage> parse(const Fields& fields) {
   if (*epoch < 0 || static_cast<std::uint64_t>(*epoch) != inside) {
     return fail(Errc::invalid_request, "epoch is not the one inside the MLS message");
   }
-  return core::SendMessage{.id = core::MsgId(std::move(*id)),
+  return core::SendMessage{.id = std::move(*id),
                            .kind = *kind,
                            .group_id = Bytes(group.begin(), group.end()),
                            .epoch = core::Epoch(inside),
@@ -102,6 +136,12 @@ Task<http::Response> handle_send_message(Call call) {
   if (!body) co_return error_response(body.error());
   auto convo = convo_id_of(body->fields());
   if (!convo) co_return error_response(convo.error());
+  auto delivery = maybe_one_of(body->fields(), "delivery", {"persistent", "ephemeral"});
+  if (!delivery) co_return error_response(delivery.error());
+  if (*delivery == "ephemeral") {
+    auto whispering = whisper(std::move(call), std::move(*convo), std::move(*body));
+    co_return co_await whispering;
+  }
   auto send = parse(body->fields());
   if (!send) co_return error_response(send.error());
   auto key = request_key(*body, "sendMessage", {});
@@ -119,13 +159,9 @@ Task<http::Response> handle_send_message(Call call) {
   if (!outcome) co_return error_response(outcome.error(), "Conflict");
 
   call.services->metrics.counter("mls_messages_sent_total", "Messages accepted").add();
-  JsonWriter json;
   // By msgId the answer names the request's own; by idempotencyKey the first request's.
-  json.open().key("messageId").text(outcome->detail.empty() ? id : outcome->detail);
-  json.key("receivedAt").text(to_rfc3339(outcome->at));
-  json.key("seq").number(outcome->seq.value);
-  json.key("epoch").number(outcome->epoch.value).close();
-  co_return json_response(std::move(json));
+  co_return answer(outcome->detail.empty() ? id : outcome->detail, outcome->at, outcome->seq,
+                   outcome->epoch);
 }
 
 }  // namespace catbird::xrpc

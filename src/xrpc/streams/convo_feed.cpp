@@ -5,7 +5,6 @@
 #include "xrpc/shapes.hpp"
 
 #include <functional>
-#include <set>
 #include <utility>
 
 namespace catbird::xrpc {
@@ -106,7 +105,7 @@ void ConvoFeed::began(const Result<std::uint64_t>& newest) {
 
 void ConvoFeed::replay() {
   storage::LogQuery query;
-  Windows known;
+  FeedWindows known;
   std::string cut;
   Answer waiting;
   {
@@ -130,47 +129,11 @@ void ConvoFeed::replay() {
   query.bytes_max = replay_bytes_max;
   services_.readers.run([self = shared_from_this(), query = std::move(query),
                          known = std::move(known)](storage::Reader& reader) {
-    self->replayed(self->look(reader, query, known));
+    self->replayed(look_at_log(reader, self->scope_, query, known));
   });
 }
 
-// The log knows nothing of rosters, so each look reads the memberships as well, and after the end
-// of the log as it was: whoever may read a row up to `newest` is a member by then, and rows of a
-// conversation joined meanwhile keep their place in the order. Rows of a membership that is over
-// are cut where it ended (A2), even before the hub's word of it arrives.
-Result<ConvoFeed::Look> ConvoFeed::look(storage::Reader& reader, storage::LogQuery query,
-                                        const Windows& known) const {
-  auto newest = reader.last_position();
-  if (!newest) return std::unexpected(newest.error());
-  auto active = reader.windows(scope_.user);
-  if (!active) return std::unexpected(active.error());
-
-  Look found;
-  std::set<std::string> present;
-  for (auto& window : *active) {
-    if (scope_.only && window.convo != *scope_.only) continue;
-    present.insert(window.convo.value);
-    query.convos.push_back(window.convo);
-    const auto it = known.find(window.convo.value);
-    if (it == known.end() || it->second < window.after) found.joined.push_back(std::move(window));
-  }
-  for (const auto& [convo, after] : known) {
-    if (present.contains(convo)) continue;
-    query.convos.emplace_back(convo);
-    auto loaded = reader.load(core::ConvoId(convo));
-    if (!loaded) return std::unexpected(loaded.error());
-    auto& until = found.ended[convo];
-    const auto* member = loaded->state.members.find(scope_.user);
-    if (member != nullptr && !member->active()) until = loaded->state.members.left(*member)->seq;
-  }
-  auto rows = reader.log(query);
-  if (!rows) return std::unexpected(rows.error());
-  while (!rows->empty() && rows->back().position > *newest) rows->pop_back();
-  found.rows = std::move(*rows);
-  return found;
-}
-
-void ConvoFeed::replayed(Result<Look> found) {
+void ConvoFeed::replayed(Result<FeedLook> found) {
   if (!found) {
     finish();  // the client comes back with its cursor
     return;
@@ -195,19 +158,19 @@ void ConvoFeed::replayed(Result<Look> found) {
   }
 }
 
-void ConvoFeed::learn_locked(const Look& found, std::string& out) {
+void ConvoFeed::learn_locked(const FeedLook& found, std::string& out) {
   std::vector<realtime::Membership> joined;
   for (const auto& window : found.joined) {
     after_.insert_or_assign(window.convo.value, window.after);
     joined.push_back({window.convo, window.after});
   }
   if (!joined.empty()) services_.hub.follow(*live_, joined);
-  for (const auto& row : found.rows) {
-    position_ = row.position;
-    const auto end = found.ended.find(row.convo.value);
-    const bool past_end = end != found.ended.end() && row.seq > end->second;
-    if (past_end || !row_is_visible(row.convo, row.seq)) continue;
-    if (!row.expired()) {
+  for (const auto& item : found.items) {
+    position_ = std::visit([](const auto& one) { return one.position; }, item);
+    if (!shows(item, found.ended)) continue;
+    if (const auto* notice = std::get_if<storage::NoticeRecord>(&item)) {
+      out += notice_text(*notice);
+    } else if (const auto& row = std::get<storage::Row>(item); !row.expired()) {
       out += event_text(row);
     } else if (!std::exchange(told_expired_, true)) {
       out += info_text("messages-expired");  // once: getMessages names each conversation's firstSeq
@@ -217,7 +180,7 @@ void ConvoFeed::learn_locked(const Look& found, std::string& out) {
   // and those of a joined conversation that came before the hub knew.
   const bool confirmed = found.joined.empty() && found.ended == ended_;
   ended_ = found.ended;
-  if (!found.rows.empty() || !confirmed) return;
+  if (!found.items.empty() || !confirmed) return;
   mode_ = Mode::live;
   caught_up_ = true;
   for (const auto& [convo, until] : found.ended) after_.erase(convo);
@@ -245,7 +208,10 @@ void ConvoFeed::take_live() {
     if ((news.resync || hint) && mode_ == Mode::live) {
       // Something was never published; what was is in the store too, and in order there.
       mode_ = Mode::replaying;
-      news.events.clear();
+      // But not what was never written.
+      std::erase_if(news.events, [](const realtime::LogEvent& event) {
+        return !std::holds_alternative<realtime::Whisper>(event);
+      });
     }
     for (const auto& event : news.events) {
       if (take_one(event, out)) continue;
@@ -281,6 +247,18 @@ bool ConvoFeed::take_one(const realtime::LogEvent& event, std::string& out) {
     if (!scope_.only) return true;
     out += last_words_locked("removed");
     return false;
+  }
+  if (const auto* whisper = std::get_if<realtime::Whisper>(&event)) {
+    if (after_.contains(whisper->convo.value)) out += whisper_text(*whisper);
+    return true;
+  }
+  if (const auto* notice = std::get_if<realtime::LiveNotice>(&event)) {
+    if (notice->position <= position_) return true;
+    position_ = notice->position;
+    if (notice_is_visible(notice->convo, notice->noted.seq)) {
+      out += notice_text(storage::record_of(notice->position, notice->convo, notice->noted));
+    }
+    return true;
   }
   const auto& live = std::get<realtime::LiveRow>(event);
   if (live.position <= position_) return true;  // already came out of the store
@@ -349,6 +327,25 @@ bool ConvoFeed::row_is_visible(const core::ConvoId& convo, core::Seq seq) const 
   return it != after_.end() && seq > it->second;
 }
 
+// Who comes in hears that it did, though it reads only later rows.
+bool ConvoFeed::notice_is_visible(const core::ConvoId& convo, core::Seq seq) const {
+  auto it = after_.find(convo.value);
+  return it != after_.end() && seq >= it->second;
+}
+
+bool ConvoFeed::shows(const FeedItem& item, const FeedEnds& ended) const {
+  const auto* row = std::get_if<storage::Row>(&item);
+  const auto& convo = row != nullptr ? row->convo : std::get<storage::NoticeRecord>(item).convo;
+  const auto end = ended.find(convo.value);
+  if (row != nullptr) {
+    const bool past_end = end != ended.end() && row->seq > end->second.seq;
+    return !past_end && row_is_visible(convo, row->seq);
+  }
+  const auto& notice = std::get<storage::NoticeRecord>(item);
+  const bool past_end = end != ended.end() && notice.position > end->second.position;
+  return !past_end && notice_is_visible(convo, notice.seq);
+}
+
 std::string ConvoFeed::end_reason() const {
   const std::lock_guard lock(mutex_);
   return std::string(end_reason_);
@@ -356,6 +353,23 @@ std::string ConvoFeed::end_reason() const {
 
 std::string ConvoFeed::event_text(const storage::Row& row) const {
   return format_.message(row, encode_cursor({services_.settings.incarnation, row.position}));
+}
+
+std::string ConvoFeed::notice_text(const storage::NoticeRecord& notice) const {
+  return format_.notice(notice, encode_cursor({services_.settings.incarnation, notice.position}));
+}
+
+std::string ConvoFeed::whisper_text(const realtime::Whisper& whisper) const {
+  const storage::Row row{.convo = whisper.convo,
+                         .position = position_,
+                         .seq = whisper.seq,
+                         .epoch = whisper.epoch,
+                         .kind = core::Kind::app,
+                         .id = whisper.id,
+                         .committer = {},
+                         .at = whisper.at,
+                         .bytes = whisper.bytes};
+  return format_.whisper(row, encode_cursor({services_.settings.incarnation, position_}));
 }
 
 std::string ConvoFeed::info_text(std::string_view reason) const {

@@ -7,8 +7,8 @@
 #include "xrpc/services.hpp"
 #include "xrpc/streams/cursor.hpp"
 #include "xrpc/streams/feed_format.hpp"
+#include "xrpc/streams/feed_look.hpp"
 
-#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -18,19 +18,15 @@
 
 namespace catbird::xrpc {
 
-/// What a stream shows: the user's conversations, or one of them.
-struct FeedScope {
-  core::Did user;
-  std::optional<core::ConvoId> only;
-};
 /// Where it starts. Without a cursor: from now.
 struct FeedStart {
   std::optional<StreamCursor> cursor;
   std::vector<storage::Window> windows;
 };
 
-/// The body of streamConvoEvents and subscribeConvoEvents: exactly the rows after the cursor, in
-/// commit order, first out of the store, then live; commits included (L2). It reads the store until
+/// The body of streamConvoEvents and subscribeConvoEvents: exactly the rows and notices after the
+/// cursor, in commit order, first out of the store, then live; commits included (L2). Ephemeral
+/// messages only live. It reads the store until
 /// nothing is left, then takes what the hub has kept since before that read, so nothing falls
 /// between; when rows or roster changes may exist that were never published, it goes back to the
 /// store. A reader that does not keep up is told and cut (L3); one that leaves the conversation
@@ -54,21 +50,11 @@ class ConvoFeed final : public http::BodySource, public std::enable_shared_from_
   enum class Mode : std::uint8_t { starting, replaying, live, ending, ended };
   using Answer = std::move_only_function<void(Chunk)>;
 
-  using Windows = std::map<std::string, core::Seq>;  // by conversation: rows after are shown
-
-  /// What one look at the store gave.
-  struct Look {
-    std::vector<storage::Row> rows;
-    std::vector<storage::Window> joined;  // memberships that were not known before
-    Windows ended;                        // known ones that are over, and their last readable row
-  };
-
   void begin();
   void began(const Result<std::uint64_t>& newest);
   void replay();
-  Result<Look> look(storage::Reader& reader, storage::LogQuery query, const Windows& known) const;
-  void replayed(Result<Look> found);
-  void learn_locked(const Look& found, std::string& out);
+  void replayed(Result<FeedLook> found);
+  void learn_locked(const FeedLook& found, std::string& out);
   void take_live();
   bool take_one(const realtime::LogEvent& event, std::string& out);
   void wait_for_news();
@@ -76,8 +62,12 @@ class ConvoFeed final : public http::BodySource, public std::enable_shared_from_
   void keep_alive(std::uint64_t round);
   void finish();
   Answer claim_locked() { return std::exchange(waiting_, nullptr); }
+  bool shows(const FeedItem& item, const FeedEnds& ended) const;
   bool row_is_visible(const core::ConvoId& convo, core::Seq seq) const;
+  bool notice_is_visible(const core::ConvoId& convo, core::Seq seq) const;
   std::string event_text(const storage::Row& row) const;
+  std::string notice_text(const storage::NoticeRecord& notice) const;
+  std::string whisper_text(const realtime::Whisper& whisper) const;
   std::string info_text(std::string_view reason) const;
   std::string last_words_locked(std::string_view reason);
 
@@ -88,8 +78,8 @@ class ConvoFeed final : public http::BodySource, public std::enable_shared_from_
   std::unique_ptr<realtime::Subscription> live_;
 
   mutable std::mutex mutex_;
-  Windows after_;
-  Windows ended_;  // as the last look saw it
+  FeedWindows after_;
+  FeedEnds ended_;  // as the last look saw it
   std::optional<StreamCursor> cursor_;
   std::uint64_t position_ = 0;  // of the last row sent or passed over
   Mode mode_ = Mode::starting;

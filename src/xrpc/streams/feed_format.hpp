@@ -2,6 +2,7 @@
 #pragma once
 
 #include "storage/reader.hpp"
+#include "storage/tables/conversations.hpp"
 
 #include <string>
 #include <string_view>
@@ -18,6 +19,11 @@ class FeedFormat {
   virtual std::string keepalive() const = 0;
   virtual std::string message(const storage::Row& row, std::string_view cursor) const = 0;
   virtual std::string info(std::string_view reason, std::string_view cursor) const = 0;
+  /// Empty for a kind that the clients of this method know nothing of.
+  virtual std::string notice(const storage::NoticeRecord& notice,
+                             std::string_view cursor) const = 0;
+  /// An ephemeral message; its cursor is that of what came before.
+  virtual std::string whisper(const storage::Row& row, std::string_view cursor) const = 0;
 };
 
 /// streamConvoEvents: server-sent events, JSON with `$type` and `type`.

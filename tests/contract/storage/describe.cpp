@@ -50,10 +50,22 @@ std::string describe(const core::Snapshot& state) {
   out << state.exists << state.group_id << state.creator << state.suite << state.created_at
       << state.creation_epoch << state.epoch << state.last_seq << state.group_info_epoch << "\n";
   for (const auto& member : state.members.all()) {
-    out << member.user << member.admin << member.join_seq << member.read_seq;
+    out << member.user << member.admin << member.moderator << member.join_seq << member.read_seq;
     if (member.left) out << "left" << member.left->seq << member.left->epoch << member.left->at;
     for (const auto& device : member.devices) out << "device" << device;
     out << "\n";
+  }
+  const auto& policy = state.policy;
+  out << policy.allow_invites << policy.admin_only_invites << policy.allow_member_add
+      << policy.allow_member_remove << policy.require_admin_approval << policy.max_members;
+  return out.str();
+}
+
+std::string describe(const std::vector<NoticeRecord>& notices) {
+  Text out;
+  for (const auto& one : notices) {
+    out << one.position << one.convo << static_cast<int>(one.kind) << one.user << one.actor
+        << one.device << one.reference << one.words << one.seq << one.epoch << one.at << "\n";
   }
   return out.str();
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "storage/stores.hpp"
+#include "storage/tables/conversations.hpp"
 
 #include <string>
 
@@ -13,6 +14,7 @@ std::string describe(const core::Snapshot& state);
 std::string describe(const core::KnownKey& known);
 std::string describe(const Reader::Keys& keys);
 std::string describe(const std::vector<Row>& rows);
+std::string describe(const std::vector<NoticeRecord>& notices);
 std::string describe(const ConvoPage& page);
 std::string describe(const std::vector<Window>& windows);
 std::string describe(const std::optional<GroupInfoView>& info);

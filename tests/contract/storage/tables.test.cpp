@@ -2,6 +2,7 @@
 // The plain tables: the same answers on every backend, and each description fits its schema.
 #include "contract/storage/fixture.hpp"
 #include "storage/tables/accounts.hpp"
+#include "storage/tables/conversations.hpp"
 #include "storage/tables/requests.hpp"
 
 #include <gmock/gmock.h>
@@ -107,6 +108,39 @@ TEST_P(Tables, keep_a_row_of_every_description) {
   keeps(HeldMessage{"1", 1, 3, {}, {1, 2, 3}});
   keeps(ChatRequestSettings{alice, false, true, 30});
   keeps(BlockedSender{alice, bob, "spam", start});
+  Script convo("c1");
+  write(convo, convo.create());
+  core::Noted noted;
+  noted.user = alice;
+  noted.actor = bob;
+  noted.at = start;
+  keeps(record_of(7, convo.id, noted));
+  keeps(record_of(convo.id, core::PolicySet{{}, alice, start}));
+  keeps(ModeratorRecord{convo.id, bob, start});
+  keeps(ReportRecord{.id = "1",
+                     .convo = convo.id,
+                     .reporter = alice,
+                     .reported = bob,
+                     .category = "spam",
+                     .message_ids = "a\nb",
+                     .status = "resolved",
+                     .at = start,
+                     .action = "no_action",
+                     .notes = std::nullopt,
+                     .resolved_by = alice,
+                     .resolved_at = after(1),
+                     .content = {1, 2, 3}});
+  keeps(InviteRecord{.id = "1",
+                     .convo = convo.id,
+                     .created_by = alice,
+                     .at = start,
+                     .psk_hash = std::string(64, 'a'),
+                     .target = bob,
+                     .expires_at = after(5),
+                     .max_uses = 3,
+                     .uses = 1,
+                     .revoked_at = after(2),
+                     .revoked_by = alice});
   for (const auto* table : all_tables()) {
     EXPECT_EQ(kept_[std::string(table->name)], 1) << table->name << " has no case here";
   }

@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { readdirSync } from "node:fs";
 import { after, before, test } from "node:test";
-import { externalCommit } from "./lib/handmade.mjs";
+import { externalCommit, keyPackage } from "./lib/handmade.mjs";
 import { Convo, World, base64, isQuery, prefix } from "./lib/world.mjs";
 import { lexicons } from "./lib/xrpc.mjs";
 
@@ -128,6 +128,20 @@ const callsNaming = async (convo, user) => ({
   confirmWelcome: { convoId: convo.id, success: true },
   invalidateWelcome: { convoId: convo.id, reason: "no key" },
   getSubscriptionTicket: { convoId: convo.id },
+  promoteAdmin: { convoId: convo.id, targetDid: user.did },
+  demoteAdmin: { convoId: convo.id, targetDid: user.did },
+  promoteModerator: { convoId: convo.id, targetDid: user.did },
+  demoteModerator: { convoId: convo.id, targetDid: user.did },
+  warnMember: { convoId: convo.id, memberDid: user.did, reason: "rude" },
+  getPolicy: { convoId: convo.id },
+  updatePolicy: { convoId: convo.id, maxMembers: 50 },
+  reportMember: { convoId: convo.id, reportedDid: "did:plc:aaaaaaaaaaaaaaaaaaaaaaaa", category: "spam", encryptedContent: { $bytes: "AAAA" } },
+  getReports: { convoId: convo.id },
+  createInvite: { convoId: convo.id, pskHash: "ab".repeat(32) },
+  listInvites: { convoId: convo.id },
+  groupInfoRefresh: { convoId: convo.id },
+  readdition: { convoId: convo.id },
+  rejoin: { convoId: convo.id, keyPackage: base64((await keyPackage({ identity: user.did })).bytes) },
   streamConvoEvents: { convoId: convo.id },
 });
 
@@ -153,7 +167,7 @@ test("to an outsider a conversation and no conversation look the same, by every 
       const unseen = await stranger.call(method, ofNone[method]);
       assert.equal(seen.status, 403);
       assert.deepEqual(seen, unseen);
-      const name = ["processExternalCommit", "updateGroupInfo", "getGroupInfo", "invalidateWelcome"].includes(method) ? "Unauthorized" : "NotMember";
+      const name = ["processExternalCommit", "updateGroupInfo", "getGroupInfo", "invalidateWelcome", "groupInfoRefresh", "readdition"].includes(method) ? "Unauthorized" : "NotMember";
       assert.equal(seen.body.error, name);
     });
   }

@@ -98,7 +98,7 @@ test("a reader that is too slow is told, cut, and loses nothing by coming back w
     await alice.ok("sendMessage", convo.message({ ciphertext: { $bytes }, paddedSize: Buffer.from($bytes, "base64").length }));
   }
 
-  const events = await resume();
+  const events = (await resume()).filter(({ convoId }) => !convoId);  // without notices
 
   assert.deepEqual(events.map(({ type }) => type), [...Array(events.length - 1).fill("messageEvent"), "infoEvent"]);
   assert.equal(events.at(-1).reason, "slow-consumer");

@@ -261,16 +261,21 @@ TEST(Sink, hears_of_a_row_before_its_sender_does) {
   world.settle();
 }
 
-TEST(Sink, hears_the_commit_before_the_roster_change_it_made) {
+TEST(Sink, hears_the_commit_and_the_notice_before_the_roster_change) {
   World world;
   world.created({bob});
   world.sink.published.clear();
 
   world.done(take_out(alice, {bob}, with_commit(0)));
 
-  ASSERT_EQ(world.sink.published.size(), 2U);
-  EXPECT_EQ(std::get<realtime::LiveRow>(world.sink.published[0]).seq, core::Seq(1));
-  const auto& change = std::get<realtime::RosterChange>(world.sink.published[1]);
+  ASSERT_EQ(world.sink.published.size(), 3U);
+  const auto& row = std::get<realtime::LiveRow>(world.sink.published[0]);
+  EXPECT_EQ(row.seq, core::Seq(1));
+  const auto& notice = std::get<realtime::LiveNotice>(world.sink.published[1]);
+  EXPECT_EQ(notice.position, row.position + 1);
+  EXPECT_EQ(notice.noted.kind, core::NoticeKind::removed);
+  EXPECT_EQ(notice.noted.user, bob);
+  const auto& change = std::get<realtime::RosterChange>(world.sink.published[2]);
   EXPECT_FALSE(change.joined);
   EXPECT_EQ(change.user, bob);
   EXPECT_EQ(change.seq, core::Seq(1));

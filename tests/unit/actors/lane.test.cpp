@@ -254,7 +254,7 @@ TEST_F(LaneTest, numbers_published_rows_with_their_store_wide_positions) {
   ASSERT_EQ(world.sink.published.size(), 3U);
   for (std::size_t i = 0; i < 3; ++i) {
     const auto& row = std::get<realtime::LiveRow>(world.sink.published[i]);
-    EXPECT_EQ(row.position, i + 1);
+    EXPECT_EQ(row.position, i + 2);  // behind the notice that bob is in
     EXPECT_EQ(row.seq, core::Seq(i + 1));
     EXPECT_EQ(row.convo, convo_id());
   }
@@ -288,6 +288,34 @@ TEST_F(LaneTest, publishes_in_the_order_of_the_log_whatever_the_order_of_the_bat
                                   : "join");
   }
   EXPECT_EQ(seen, (std::vector<std::string>{"c2 10", "c3 11", "c1 12", "join", "c1 13"}));
+}
+
+TEST_F(LaneTest, publishes_what_jobs_noted_with_the_rows_of_their_batch) {
+  const auto noted = [](const char* convo, std::uint64_t position) {
+    core::Noted one;
+    one.user = bob;
+    return storage::PlacedNotice{core::ConvoId(convo), position, one};
+  };
+  world.store->next.push_back([&](auto sets, auto jobs, auto& real) {
+    auto result = all_end(committed, Errc::internal)(sets, jobs, real);
+    result.sets[0].first_position = 6;
+    result.jobs[0].status = committed;
+    result.jobs[0].notices = {noted("c2", 5), noted("c3", 7)};
+    return result;
+  });
+  submit(set_of(10), life);
+  world.lane->submit(
+      CommitLane::JobEntry{.job = {[](storage::UserWriter&) -> Result<void> { return {}; }},
+                           .home = &world.worker,
+                           .done = [](const storage::UserResult&) {}});
+
+  world.lane_thread.run_one();
+
+  std::vector<std::uint64_t> positions;
+  for (const auto& event : world.sink.published) {
+    positions.push_back(realtime::position_of(event).value_or(0));
+  }
+  EXPECT_EQ(positions, (std::vector<std::uint64_t>{5, 6, 7}));
 }
 
 TEST_F(LaneTest, runs_jobs_in_the_same_transactions_and_tells_each_its_own_end) {

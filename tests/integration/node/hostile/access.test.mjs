@@ -30,7 +30,9 @@ async function newScene(world) {
   const signer = await newSigner();
   await victim.ok("registerDevice", { deviceName: "new", keyPackages: [], signaturePublicKey: { $bytes: base64(signer.publicKey) } });
   const { pendingAdditions: [{ id }] } = await admin.ok("getPendingDeviceAdditions", { convoIds: [convo.id] });
-  return { convo, people: { ...people, welcome: base64(welcomeFor([made.ref])), addition: id } };
+  const { reportId } = await member.ok("reportMember", { convoId: convo.id, reportedDid: victim.did, category: "spam", encryptedContent: { $bytes: base64(randomBytes(20)) } });
+  const { inviteId } = await admin.ok("createInvite", { convoId: convo.id, pskHash: randomBytes(32).toString("hex") });
+  return { convo, people: { ...people, welcome: base64(welcomeFor([made.ref])), addition: id, report: reportId, invite: inviteId } };
 }
 
 const freshKeyPackage = async (caller) => ({
@@ -90,6 +92,24 @@ const inputs = {
   "getRequestCount": () => ({}),
   "getChatRequestSettings": () => ({}),
   "updateChatRequestSettings": () => ({ autoExpireDays: 3 }),
+  "promoteAdmin": (convo, caller, { victim }) => ({ convoId: convo.id, targetDid: victim.did }),
+  "demoteAdmin": (convo, caller, { victim }) => ({ convoId: convo.id, targetDid: victim.did }),
+  "demoteAdmin (oneself)": (convo, caller) => ({ convoId: convo.id, targetDid: caller.did }),
+  "promoteModerator": (convo, caller, { victim }) => ({ convoId: convo.id, targetDid: victim.did }),
+  "demoteModerator": (convo, caller, { victim }) => ({ convoId: convo.id, targetDid: victim.did }),
+  "warnMember": (convo, caller, { victim }) => ({ convoId: convo.id, memberDid: victim.did, reason: "rude" }),
+  "getPolicy": (convo) => ({ convoId: convo.id }),
+  "updatePolicy": (convo) => ({ convoId: convo.id, maxMembers: 50 }),
+  "reportMember": (convo, caller, { victim }) => ({ convoId: convo.id, reportedDid: victim === caller ? "did:plc:aaaaaaaaaaaaaaaaaaaaaaaa" : victim.did, category: "spam", encryptedContent: { $bytes: "AAAA" } }),
+  "getReports": (convo) => ({ convoId: convo.id }),
+  "resolveReport": (convo, caller, { report }) => ({ reportId: report ?? "unknown", action: "no_action" }),
+  "createInvite": (convo) => ({ convoId: convo.id, pskHash: randomBytes(32).toString("hex") }),
+  "revokeInvite": (convo, caller, { invite }) => ({ inviteId: invite ?? "unknown" }),
+  "listInvites": (convo) => ({ convoId: convo.id }),
+  "groupInfoRefresh": (convo) => ({ convoId: convo.id }),
+  "readdition": (convo) => ({ convoId: convo.id }),
+  "rejoin": async (convo, caller) => ({ convoId: convo.id, keyPackage: (await freshKeyPackage(caller)).keyPackage }),
+  "sendMessage (ephemeral)": (convo) => convo.message({ delivery: "ephemeral", epoch: 0 }),
   "getSubscriptionTicket": (convo) => ({ convoId: convo.id }),
   "getSubscriptionTicket (all)": () => ({}),
   "subscribeConvoEvents (no ticket)": () => ({}),  // with one: api_sockets.test.mjs
@@ -175,7 +195,7 @@ for (const [mode, environment] of modes) {
   });
 
   test(`every route has its rate limit (${mode})`, async (t) => {
-    const classes = ["SEND_MESSAGE", "GET_MESSAGES", "READ_STATE", "PUBLISH_KEY_PACKAGE", "CLAIM_KEY_PACKAGE", "ADD_MEMBERS", "CREATE_CONVO", "REGISTER_DEVICE", "SYNC_KEY_PACKAGES", "DID_DEFAULT"];
+    const classes = ["SEND_MESSAGE", "GET_MESSAGES", "READ_STATE", "PUBLISH_KEY_PACKAGE", "CLAIM_KEY_PACKAGE", "ADD_MEMBERS", "CREATE_CONVO", "REGISTER_DEVICE", "SYNC_KEY_PACKAGES", "REPORT_MEMBER", "DID_DEFAULT"];
     const world = await World.start({ ...environment, ...Object.fromEntries(classes.map((name) => [`RATE_LIMIT_${name}`, "1"])) });
     t.after(() => world.end());
     const nowhere = new Convo(randomBytes(16));

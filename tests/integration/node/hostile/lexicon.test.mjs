@@ -49,6 +49,7 @@ async function people(world) {
 
 async function group(world) {
   const who = await people(world);
+  world.named = new Map(Object.values(who).map((user) => [user.did, user]));
   return { ...who, convo: await Convo.create(who.alice, [who.bob, who.carol]) };
 }
 
@@ -208,6 +209,63 @@ const requests = {
     const { caller, requestId, sender } = await requested(world);
     return { caller, base: { senderDid: sender.did, requestId, reason: "other" } };
   },
+  async promoteAdmin(world) {
+    const { alice, bob, convo } = await group(world);
+    return { caller: alice, base: { convoId: convo.id, targetDid: bob.did, idempotencyKey: randomUUID() } };
+  },
+  async demoteAdmin(world) {
+    const { alice, bob, convo } = await group(world);
+    await alice.ok("promoteAdmin", { convoId: convo.id, targetDid: bob.did });
+    return { caller: alice, base: { convoId: convo.id, targetDid: bob.did, idempotencyKey: randomUUID() } };
+  },
+  async promoteModerator(world) {
+    const { alice, bob, convo } = await group(world);
+    return { caller: alice, base: { convoId: convo.id, targetDid: bob.did, idempotencyKey: randomUUID() } };
+  },
+  async demoteModerator(world) {
+    const { alice, bob, convo } = await group(world);
+    await alice.ok("promoteModerator", { convoId: convo.id, targetDid: bob.did });
+    return { caller: alice, base: { convoId: convo.id, targetDid: bob.did, idempotencyKey: randomUUID() } };
+  },
+  async warnMember(world) {
+    const { alice, bob, convo } = await group(world);
+    return { caller: alice, base: { convoId: convo.id, memberDid: bob.did, reason: "rude", expiresAt: inAMonth(), idempotencyKey: randomUUID() } };
+  },
+  async updatePolicy(world) {
+    const { alice, convo } = await group(world);
+    return { caller: alice, base: { convoId: convo.id, allowInvites: true, adminOnlyInvites: true, allowMemberAdd: true, allowMemberRemove: true, requireAdminApproval: true, maxMembers: 50, idempotencyKey: randomUUID() } };
+  },
+  async reportMember(world) {
+    const { alice, bob, convo } = await group(world);
+    return { caller: bob, base: { convoId: convo.id, reportedDid: alice.did, category: "spam", encryptedContent: { $bytes: base64(randomBytes(100)) }, messageIds: ["01JDB4H5T6Q7W8E9R0T1Y2V3M2"] } };
+  },
+  async resolveReport(world) {
+    const { caller, base } = await requests.reportMember(world);
+    const { reportId } = await caller.ok("reportMember", base);
+    const admin = world.named.get(base.reportedDid);
+    return { caller: admin, base: { reportId, action: "dismissed", notes: "nothing there" } };
+  },
+  async createInvite(world) {
+    const { alice, bob, convo } = await group(world);
+    return { caller: alice, base: { convoId: convo.id, pskHash: "ab".repeat(32), targetDid: bob.did, expiresAt: inAMonth(), maxUses: 3 } };
+  },
+  async revokeInvite(world) {
+    const { caller, base } = await requests.createInvite(world);
+    const { inviteId } = await caller.ok("createInvite", base);
+    return { caller, base: { inviteId } };
+  },
+  async groupInfoRefresh(world) {
+    const { bob, convo } = await group(world);
+    return { caller: bob, base: { convoId: convo.id, idempotencyKey: randomUUID() } };
+  },
+  async readdition(world) {
+    const { bob, convo } = await group(world);
+    return { caller: bob, base: { convoId: convo.id, idempotencyKey: randomUUID() } };
+  },
+  async rejoin(world) {
+    const { bob, convo } = await group(world);
+    return { caller: bob, base: { convoId: convo.id, keyPackage: await newPackage(bob), reason: "lost", idempotencyKey: randomUUID() } };
+  },
   async getSubscriptionTicket(world) {
     const { alice, convo } = await group(world);
     return { caller: alice, base: { convoId: convo.id } };
@@ -244,7 +302,7 @@ async function send(world, caller, method, { body, query = "" }) {
 function complaint(method, what, { status, text }, mustRefuse) {
   const body = JSON.parse(text);
   const shown = `${method}, ${what}: ${status} ${text.slice(0, 160)}`;
-  if (status >= 500 && !(status === 501 && /delivery/.test(what))) return shown;
+  if (status >= 500) return shown;
   if (status >= 400 && (typeof body.error !== "string" || typeof body.message !== "string" || body.message === "")) return `no XRPC error: ${shown}`;
   if (status >= 400 && /DROP TABLE|jndi|passwd|%n/.test(text)) return `it repeats what it was sent: ${shown}`;
   // A batch answers for each item; then none was taken.

@@ -75,6 +75,11 @@ export class EventSocket {
     return this.events.filter(({ type }) => type === "messageEvent").map(({ message }) => message);
   }
 
+  /** Everything but messages and what the stream says of itself, without cursors. */
+  get news() {
+    return this.events.filter(({ type }) => !["messageEvent", "infoEvent"].includes(type)).map(({ cursor, ...event }) => event);
+  }
+
   get notices() {
     return this.events.filter(({ type }) => type === "infoEvent").map(({ info }) => info);
   }

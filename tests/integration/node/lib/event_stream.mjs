@@ -50,8 +50,14 @@ export class EventStream {
     await this.#until("the end", () => this.ended);
   }
 
+  /** What the stream says of itself. */
   get notices() {
-    return this.events.filter(({ type }) => type === "infoEvent").map(({ reason }) => reason);
+    return this.events.filter(({ type, convoId }) => type === "infoEvent" && !convoId).map(({ reason }) => reason);
+  }
+
+  /** What happened in conversations besides messages: "reason did". */
+  get news() {
+    return this.events.filter(({ type, convoId }) => type === "infoEvent" && convoId).map(({ reason, did }) => `${reason} ${did}`);
   }
 
   get rows() {
@@ -61,6 +67,10 @@ export class EventStream {
   /** Until a row with this seq has come. The ceiling is against hangs only. */
   async until(seq) {
     await this.#until(`seq ${seq}`, () => this.rows.some((row) => row.seq >= seq));
+  }
+
+  untilNews(count) {
+    return this.#until(`${count} events besides messages`, () => this.news.length >= count);
   }
 
   /** Until a row of this conversation, with at least this seq, has come. */

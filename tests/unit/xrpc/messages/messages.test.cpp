@@ -126,15 +126,30 @@ TEST(SendMessage, refuses_what_does_not_fit_together_without_asking) {
   EXPECT_TRUE(world.gateway.commands.empty());
 }
 
-TEST(SendMessage, has_honest_answers_for_the_too_large_and_the_not_yet_built) {
+TEST(SendMessage, has_an_honest_answer_for_the_too_large) {
   World world;
   const auto large = send_body(Bytes(core::blob_bytes_max + 1));
-  auto ephemeral = send_body(app_message());
-  ephemeral["delivery"] = "ephemeral";
 
   EXPECT_EQ(world.post("sendMessage", large).status, 413);
   EXPECT_EQ(error_of(world.post("sendMessage", large)), "MessageTooLarge");
-  EXPECT_EQ(world.post("sendMessage", ephemeral).status, 501);
+}
+
+TEST(SendMessage, passes_an_ephemeral_message_on_without_storing_it) {
+  World world;
+  world.create(convo, {alice, bob});
+  world.answer_access_from_store();
+  auto ephemeral = send_body(Bytes(512));  // no MLS inside
+  ephemeral["epoch"] = 0;
+  ephemeral["delivery"] = "ephemeral";
+  const auto before = world.gateway.commands.size();
+
+  const auto answer = world.post("sendMessage", ephemeral);
+
+  EXPECT_EQ(answer.status, 200) << answer.body;
+  EXPECT_EQ(json_of(answer)["seq"], 0);
+  EXPECT_EQ(world.gateway.commands.size(), before) << "no command";
+  ephemeral["delivery"] = "somehow";
+  EXPECT_EQ(world.post("sendMessage", ephemeral).status, 400);
 }
 
 class GetMessages : public ::testing::Test {

@@ -37,7 +37,7 @@ TEST_F(ConvoFeedTest, gives_each_row_all_the_lexicon_says) {
 
   EXPECT_EQ(json["$type"], "blue.catbird.mls.streamConvoEvents#messageEvent");
   EXPECT_EQ(json["type"], "messageEvent");
-  EXPECT_EQ(json["cursor"], cursor_at(1).substr(8));
+  EXPECT_EQ(json["cursor"], cursor_at(2).substr(8));  // behind the notice that bob is in
   EXPECT_EQ(json["message"]["convoId"], one);
   EXPECT_EQ(json["message"]["seq"], 1);
   EXPECT_EQ(json["message"]["ciphertext"]["$bytes"], "AQID");
@@ -45,7 +45,7 @@ TEST_F(ConvoFeedTest, gives_each_row_all_the_lexicon_says) {
 
 TEST_F(ConvoFeedTest, replays_after_the_cursor_and_goes_on_live_without_gap_or_duplicate) {
   for (const auto* id : {"m1", "m2", "m3"}) world.message(one, id);
-  auto client = open_one(cursor_at(1));
+  auto client = open_one(cursor_at(2));
   client->drain();
   world.message(one, "m4");
   world.add(one, carol);
@@ -54,7 +54,7 @@ TEST_F(ConvoFeedTest, replays_after_the_cursor_and_goes_on_live_without_gap_or_d
   client->drain();
 
   EXPECT_EQ(client->events(), (Texts{"m2", "m3", "m4", "commit", "m5"}));
-  EXPECT_EQ(decode_cursor(client->last_cursor)->position, 6U);
+  EXPECT_EQ(decode_cursor(client->last_cursor)->position, 8U);  // two notices, six rows
 }
 
 TEST_F(ConvoFeedTest, replays_more_than_one_page) {

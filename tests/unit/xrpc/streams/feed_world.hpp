@@ -58,10 +58,13 @@ class Client {
   bool waits() const { return waiting_; }
 
   /// Ids of messages ("commit" for commits) and "!reason" of infos, in order; then forgets them.
+  /// Notices go to `news`.
   Texts events() {
     Texts out;
     for (const auto& json : jsons()) {
-      if (json["type"] == "infoEvent") {
+      if (json["type"] == "infoEvent" && json.contains("convoId")) {
+        news.push_back(json["info"].get<std::string>() + " " + json["did"].get<std::string>());
+      } else if (json["type"] == "infoEvent") {
         out.push_back("!" + json["info"].get<std::string>());
       } else if (json["message"]["messageType"] == "commit") {
         out.emplace_back("commit");
@@ -85,6 +88,7 @@ class Client {
   }
 
   std::string text;
+  Texts news;  // what happened besides messages, as events() came by it: "what whom"
   std::string last_cursor;
   int chunks = 0;
   bool ended = false;
