@@ -222,7 +222,7 @@ test("who lost its state publishes a key package and is added again", async () =
   const [alice, bob, convo] = await group("bob");
   const made = await keyPackage({ identity: bob.did });
   const socket = await follow(alice);
-  await bob.refused("rejoin", { convoId: convo.id, keyPackage: "AAAA" }, 400, "InvalidRequest");
+  await bob.refused("rejoin", { convoId: convo.id, keyPackage: "AAAA" }, 400, "InvalidKeyPackage");
   const asked = await bob.ok("rejoin", { convoId: convo.id, keyPackage: base64(made.bytes), reason: "lost" });
   assert.deepEqual([asked.pending, typeof asked.requestId], [true, "string"]);
   await socket.until("the request", () => socket.news.some(({ type }) => type === "readditionRequestedEvent"));
