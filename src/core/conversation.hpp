@@ -91,6 +91,7 @@ class Conversation {
                                Timestamp now) const;
 
   Result<Decision> change_group(const Change& change) const;
+  void change_roster(const Change& change, Decision& decision) const;
   Result<void> check_parts(const GroupParts& parts) const;
   Result<void> check_welcome(const Change& change) const;
   std::optional<Did> heir(const std::vector<Did>& leaving) const;

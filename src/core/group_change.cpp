@@ -238,30 +238,13 @@ std::optional<Did> Conversation::heir(const std::vector<Did>& leaving) const {
   return Did(std::string(state_.members.name(*oldest)));
 }
 
-Result<Decision> Conversation::change_group(const Change& change) const {
+/// `decision` has its outcome and, if there is a commit, its row.
+void Conversation::change_roster(const Change& change, Decision& decision) const {
   const auto& command = *change.command;
-  const auto& parts = *change.parts;
-  if (auto checked = check_parts(parts); !checked) return std::unexpected(checked.error());
-  if (auto checked = check_welcome(change); !checked) return std::unexpected(checked.error());
-
-  Decision decision;
-  const Seq seq(state_.last_seq.value + (parts.commit ? 1 : 0));
-  const Epoch epoch(state_.epoch.value + (parts.commit ? 1 : 0));
-  const Timestamp at = parts.commit ? blurred(change.now) : change.now;
-  decision.outcome = {.seq = parts.commit ? seq : Seq(0), .epoch = epoch, .at = at, .detail = {}};
+  const auto epoch = decision.outcome.epoch;
+  const auto at = decision.outcome.at;
+  const auto seq = std::max(decision.outcome.seq, state_.last_seq);
   auto& events = decision.events;
-  if (parts.commit) {
-    events.emplace_back(
-        RowAppended{.seq = seq,
-                    .epoch = epoch,
-                    .kind = Kind::commit,
-                    .id = commit_id(parts.commit->bytes),
-                    .tag = command.tag,
-                    .committer = command.caller.user,
-                    .base = mutant("epoch_not_compared") ? state_.epoch : parts.commit->base,
-                    .at = at,
-                    .bytes = parts.commit->bytes});
-  }
   // What the members hear carries the numbers after the change.
   const auto note = [&](NoticeKind kind, const Did& user) {
     auto notice = noted(kind, user, command.caller.user, change.now);
@@ -292,6 +275,33 @@ Result<Decision> Conversation::change_group(const Change& change) const {
       note(NoticeKind::admin_added, *next);
     }
   }
+}
+
+Result<Decision> Conversation::change_group(const Change& change) const {
+  const auto& command = *change.command;
+  const auto& parts = *change.parts;
+  if (auto checked = check_parts(parts); !checked) return std::unexpected(checked.error());
+  if (auto checked = check_welcome(change); !checked) return std::unexpected(checked.error());
+
+  Decision decision;
+  const Seq seq(state_.last_seq.value + (parts.commit ? 1 : 0));
+  const Epoch epoch(state_.epoch.value + (parts.commit ? 1 : 0));
+  const Timestamp at = parts.commit ? blurred(change.now) : change.now;
+  decision.outcome = {.seq = parts.commit ? seq : Seq(0), .epoch = epoch, .at = at, .detail = {}};
+  auto& events = decision.events;
+  if (parts.commit) {
+    events.emplace_back(
+        RowAppended{.seq = seq,
+                    .epoch = epoch,
+                    .kind = Kind::commit,
+                    .id = commit_id(parts.commit->bytes),
+                    .tag = command.tag,
+                    .committer = command.caller.user,
+                    .base = mutant("epoch_not_compared") ? state_.epoch : parts.commit->base,
+                    .at = at,
+                    .bytes = parts.commit->bytes});
+  }
+  change_roster(change, decision);
   if (parts.welcome) {
     for (const auto& recipient : parts.welcome->recipients) {
       if (recipient.key_package_ref.empty() || recipient.device.value.empty()) continue;
