@@ -202,7 +202,6 @@ test("sendMessage refuses what it cannot order", async () => {
   dirty[dirty.length - 1] = 1;  // the padding must be zeros
   await refused(holding(dirty), 400, "InvalidRequest");
   await refused({ delivery: "carrier-pigeon" }, 400, "InvalidRequest");
-  await refused({ delivery: "ephemeral" }, 501, "MethodNotImplemented");
   await carol.refused("sendMessage", convo.message(), 403, "NotMember");
   await convo.send(alice);
   assert.deepEqual((await alice.rows(convo.id)).slice(0, -1), before);
