@@ -4,6 +4,7 @@
 #include "core/conversation.hpp"
 #include "fuzz/node.hpp"
 #include "storage/memory/data.hpp"
+#include "storage/tables/conversations.hpp"
 
 #include <algorithm>
 #include <optional>
@@ -109,6 +110,19 @@ void check_packages(const storage::MemoryDisk::Data& data) {
   CATBIRD_CHECK(data.package_ids.size() == 2 * data.packages.size());
 }
 
+// Each has its place in the log, which is nobody else's. Gives how many there are.
+std::size_t check_notices(const storage::MemoryDisk::Data& data) {
+  const auto table = data.tables.find(std::string(storage::NoticeRecord::table().name));
+  if (table == data.tables.end()) return 0;
+  for (const auto& [key, cells] : table->second) {
+    const auto notice = storage::row_of_cells<storage::NoticeRecord>(cells);
+    CATBIRD_CHECK(notice.position >= 1 && notice.position <= data.log.size());
+    const auto& [convo, seq] = data.log[notice.position - 1];
+    CATBIRD_CHECK(convo == notice.convo && seq == storage::memory::no_row);
+  }
+  return table->second.size();
+}
+
 }  // namespace
 
 void check_store(Node& node) {
@@ -126,7 +140,8 @@ void check_store(Node& node) {
       check_access(node, id, user);
     }
   }
-  CATBIRD_CHECK(data.log.size() == rows && data.groups.size() == data.convos.size());
+  CATBIRD_CHECK(data.log.size() == rows + check_notices(data));
+  CATBIRD_CHECK(data.groups.size() == data.convos.size());
   for (const auto& user : users) {
     check_listing(node, user);
     // Whatever anybody wrote, the others can still read their list.

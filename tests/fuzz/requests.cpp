@@ -254,9 +254,9 @@ std::vector<SampleRequest> governance_requests() {
   const auto about = [](Who who) { return member("targetDid", callers[who]); };
   return {
       {"promoteModerator", alice, object({convo, about(bob), member("idempotencyKey", "mod")})},
-      {"demoteModerator", alice, object({convo, about(bob)})},
+      {"demoteModerator", alice, object({convo, about(bob)}), false},
       {"promoteAdmin", alice, object({convo, about(bob)})},
-      {"demoteAdmin", alice, object({convo, about(bob)})},
+      {"demoteAdmin", alice, object({convo, about(bob)}), false},
       {"warnMember", alice,
        object({convo, member("memberDid", callers[bob]), member("reason", "rude"),
                member("expiresAt", "2030-01-01T00:00:00Z")})},
