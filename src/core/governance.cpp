@@ -2,18 +2,13 @@
 // Who may do what in a conversation, warnings, and calls for help: what changes no MLS group.
 #include "base/mutant.hpp"
 #include "core/conversation.hpp"
+#include "core/record.hpp"
 
 #include <utility>
 
 namespace catbird::core {
 
 namespace {
-
-void record(Decision& decision, const Command& command) {
-  if (!command.key) return;
-  decision.events.emplace_back(
-      RequestRecorded{command.caller.user, *command.key, decision.outcome});
-}
 
 /// Sets what was given.
 template <class T>

@@ -4,6 +4,7 @@
 #include "base/mutant.hpp"
 #include "core/conversation.hpp"
 #include "core/limits.hpp"
+#include "core/record.hpp"
 #include "mls/verify.hpp"
 
 #include <algorithm>
@@ -39,12 +40,6 @@ bool holds(const std::vector<Did>& sorted, std::string_view user) {
 MsgId commit_id(const Blob& bytes) {
   const auto hash = mls::sha256(*bytes);
   return MsgId(to_hex(ByteView(hash).first(16)));
-}
-
-void record(Decision& decision, const Command& command) {
-  if (!command.key) return;
-  decision.events.emplace_back(
-      RequestRecorded{command.caller.user, *command.key, decision.outcome});
 }
 
 }  // namespace

@@ -100,13 +100,7 @@ Task<http::Response> handle_create_invite(Call call) {
   if (auto may = may_invite(*convo, call.caller.user); !may) {
     co_return error_response(may.error());
   }
-  auto writing =
-      write<void>(call.services, [record = *invite](storage::UserWriter& writer) -> Result<void> {
-        auto added = insert(writer.tables(), record);
-        if (!added) return std::unexpected(added.error());
-        if (!*added) return fail(Errc::internal, "an id was made twice");
-        return {};
-      });
+  auto writing = add_record(call.services, *invite);
   auto done = co_await writing;
   if (!done) co_return error_response(done.error());
   JsonWriter json;
@@ -126,15 +120,10 @@ Task<http::Response> handle_revoke_invite(Call call) {
         auto invite =
             storage::select_one<InviteRecord>(reader.tables(), {.where = {where("id", id)}});
         if (!invite) return std::unexpected(invite.error());
-        // To a stranger there is no invite.
         if (!*invite) return fail(Errc::invite_not_found);
-        auto loaded = reader.load((*invite)->convo);
-        if (!loaded) return std::unexpected(loaded.error());
         const bool own = (*invite)->created_by == user;
-        auto may =
-            check_role(loaded->state, user, own ? Needs::member : Needs::admin, Errc::unauthorized);
-        if (!may && may.error().code == Errc::not_member) return fail(Errc::invite_not_found);
-        return may;
+        return check_role_at(reader, (*invite)->convo, user, own ? Needs::member : Needs::admin,
+                             Errc::unauthorized, Errc::invite_not_found);
       });
   auto allowed = co_await reading;
   if (!allowed) co_return error_response(allowed.error());
@@ -159,18 +148,12 @@ Task<http::Response> handle_list_invites(Call call) {
     co_return error_response(
         Error{Errc::invalid_request, "includeRevoked must be true or false", {}, 0});
   }
-  storage::Selection wanted{.where = {where("convo_id", *convo)}, .order = "at"};
+  storage::Selection wanted{.where = {}, .order = "at"};
   if (with_revoked == "false") {
     wanted.where.push_back({"revoked_at", storage::Filter::Op::is_null, {}});
   }
-  auto loading = load_for(call.services, std::move(*convo), call.caller.user, Needs::admin,
-                          Errc::unauthorized);
-  auto allowed = co_await loading;
-  if (!allowed) co_return error_response(allowed.error());
-  auto reading = read<std::vector<InviteRecord>>(
-      call.services, [wanted = std::move(wanted)](storage::Reader& reader) {
-        return storage::select<InviteRecord>(reader.tables(), wanted);
-      });
+  auto reading = list_for<InviteRecord>(call.services, std::move(*convo), call.caller.user,
+                                        Needs::admin, Errc::unauthorized, std::move(wanted));
   auto invites = co_await reading;
   if (!invites) co_return error_response(invites.error());
   JsonWriter json;

@@ -126,13 +126,7 @@ Task<http::Response> handle_report_member(Call call) {
   if (!role_in(*convo, report->reported).member) {
     co_return error_response(Error{Errc::target_not_member, {}, {}, 0});
   }
-  auto writing =
-      write<void>(call.services, [record = *report](storage::UserWriter& writer) -> Result<void> {
-        auto added = insert(writer.tables(), record);
-        if (!added) return std::unexpected(added.error());
-        if (!*added) return fail(Errc::internal, "an id was made twice");
-        return {};
-      });
+  auto writing = add_record(call.services, *report);
   auto done = co_await writing;
   if (!done) co_return error_response(done.error());
   JsonWriter json;
@@ -149,21 +143,15 @@ Task<http::Response> handle_get_reports(Call call) {
   if (!convo) co_return error_response(convo.error());
   auto limit = query->integer("limit", 1, reports_max);
   if (!limit) co_return error_response(limit.error());
-  storage::Selection wanted{.where = {where("convo_id", *convo)},
+  storage::Selection wanted{.where = {},
                             .order = "at",
                             .descending = true,
                             .rows_max = static_cast<std::size_t>(limit->value_or(reports_default))};
   if (const auto status = query->text("status")) {
     wanted.where.push_back(where("status", *status));
   }
-  auto loading = load_for(call.services, std::move(*convo), call.caller.user, Needs::moderator,
-                          Errc::not_admin);
-  auto allowed = co_await loading;
-  if (!allowed) co_return error_response(allowed.error());
-  auto reading = read<std::vector<ReportRecord>>(
-      call.services, [wanted = std::move(wanted)](storage::Reader& reader) {
-        return storage::select<ReportRecord>(reader.tables(), wanted);
-      });
+  auto reading = list_for<ReportRecord>(call.services, std::move(*convo), call.caller.user,
+                                        Needs::moderator, Errc::not_admin, std::move(wanted));
   auto reports = co_await reading;
   if (!reports) co_return error_response(reports.error());
   JsonWriter json;
@@ -190,13 +178,9 @@ Task<http::Response> handle_resolve_report(Call call) {
       call.services, [id = *id, user = call.caller.user](storage::Reader& reader) -> Result<void> {
         auto report = find_report(reader.tables(), id);
         if (!report) return std::unexpected(report.error());
-        // To a stranger there is no report.
         if (!*report) return fail(Errc::report_not_found);
-        auto loaded = reader.load((*report)->convo);
-        if (!loaded) return std::unexpected(loaded.error());
-        auto may = check_role(loaded->state, user, Needs::admin, Errc::not_admin);
-        if (!may && may.error().code == Errc::not_member) return fail(Errc::report_not_found);
-        return may;
+        return check_role_at(reader, (*report)->convo, user, Needs::admin, Errc::not_admin,
+                             Errc::report_not_found);
       });
   auto allowed = co_await reading;
   if (!allowed) co_return error_response(allowed.error());

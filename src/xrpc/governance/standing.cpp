@@ -19,6 +19,15 @@ Result<void> check_role(const core::Snapshot& convo, const core::Did& user, Need
   return {};
 }
 
+Result<void> check_role_at(storage::Reader& reader, const core::ConvoId& convo,
+                           const core::Did& user, Needs needs, Errc refusal, Errc unseen) {
+  auto loaded = reader.load(convo);
+  if (!loaded) return std::unexpected(loaded.error());
+  auto may = check_role(loaded->state, user, needs, refusal);
+  if (!may && may.error().code == Errc::not_member) return fail(unseen);
+  return may;
+}
+
 Wait<Result<core::Snapshot>> load_for(Services* services, core::ConvoId convo, core::Did user,
                                       Needs needs, Errc refusal) {
   return read<core::Snapshot>(services,

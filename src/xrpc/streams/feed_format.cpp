@@ -59,8 +59,8 @@ class SseFormat final : public FeedFormat {
     JsonWriter json;
     open(json, "infoEvent", cursor);
     json.key("info").text(reason).key("reason").text(reason);
-    json.key("convoId").text(notice.convo.value).key("did").text(notice.user.value).close();
-    return "data: " + json.take() + "\n\n";
+    json.key("convoId").text(notice.convo.value).key("did").text(notice.user.value);
+    return close(json);
   }
   std::string whisper(const storage::Row& row, std::string_view cursor) const override {
     JsonWriter json;
