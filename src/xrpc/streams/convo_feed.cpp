@@ -338,12 +338,14 @@ bool ConvoFeed::shows(const FeedItem& item, const FeedEnds& ended) const {
   const auto& convo = row != nullptr ? row->convo : std::get<storage::NoticeRecord>(item).convo;
   const auto end = ended.find(convo.value);
   if (row != nullptr) {
-    const bool past_end = end != ended.end() && row->seq > end->second.seq;
-    return !past_end && row_is_visible(convo, row->seq);
+    const bool outside =
+        end != ended.end() && (row->seq <= end->second.after || row->seq > end->second.seq);
+    return !outside && row_is_visible(convo, row->seq);
   }
   const auto& notice = std::get<storage::NoticeRecord>(item);
-  const bool past_end = end != ended.end() && notice.position > end->second.position;
-  return !past_end && notice_is_visible(convo, notice.seq);
+  const bool outside = end != ended.end() &&
+                       (notice.seq < end->second.after || notice.position > end->second.position);
+  return !outside && notice_is_visible(convo, notice.seq);
 }
 
 std::string ConvoFeed::end_reason() const {

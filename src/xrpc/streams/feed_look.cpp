@@ -15,7 +15,10 @@ Result<FeedEnd> end_of(storage::Reader& reader, const core::ConvoId& convo, cons
   if (!loaded) return std::unexpected(loaded.error());
   const auto& members = loaded->state.members;
   const auto* member = members.find(user);
-  if (member != nullptr && !member->active()) end.seq = members.left(*member)->seq;
+  if (member != nullptr && !member->active()) {
+    end.after = member->join_seq;
+    end.seq = members.left(*member)->seq;
+  }
   using core::NoticeKind;
   const std::vector departures{NoticeKind::left, NoticeKind::removed};
   auto notice = storage::select_one<storage::NoticeRecord>(

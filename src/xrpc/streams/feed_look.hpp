@@ -24,8 +24,10 @@ struct FeedScope {
 using FeedItem = std::variant<storage::Row, storage::NoticeRecord>;
 using FeedWindows = std::map<std::string, core::Seq>;  // by conversation: rows after are shown
 
-/// Where a membership ended: its last readable row, and its own notice of that (0: none).
+/// A membership that is over, perhaps a later one than was known: what came before it, its last
+/// readable row, and its own notice of the end (0: none).
 struct FeedEnd {
+  core::Seq after;
   core::Seq seq;
   std::uint64_t position = 0;
   friend bool operator==(const FeedEnd&, const FeedEnd&) = default;

@@ -83,6 +83,25 @@ TEST_F(ConvoFeedTest, cuts_a_replay_where_the_membership_ended) {
   EXPECT_TRUE(client->ended);
 }
 
+// Found by the simulator (seed 571): what the stream knows is a membership before the last.
+TEST_F(ConvoFeedTest, shows_nothing_from_between_two_memberships_that_are_over) {
+  for (const std::string name : {"w", "m"}) {
+    SCOPED_TRACE(name);
+    auto client = name == "w" ? open(cursor_at(0).substr(1)) : open_one(cursor_at(0));
+    world.remove(one, bob);
+    world.message(one, name + " not for bob");
+    world.add(one, bob);
+    world.message(one, name + " for bob");
+    world.remove(one, bob);
+    client->drain();
+
+    const auto seen = client->events();
+    EXPECT_EQ(std::ranges::count(seen, name + " not for bob"), 0);
+    EXPECT_EQ(std::ranges::count(seen, name + " for bob"), 1);
+    world.add(one, bob);
+  }
+}
+
 TEST_F(ConvoFeedTest, follows_a_user_who_comes_back) {
   auto client = open();
   client->drain();
