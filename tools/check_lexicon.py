@@ -32,7 +32,7 @@ GENERAL_ERRORS = {"InvalidRequest", "Conflict", "AuthenticationRequired", "RateL
                   "TemporarilyUnavailable", "Overloaded", "InternalServerError", "StorageCorrupt",
                   "MethodNotImplemented"}
 # Older clients know these; this server says the same thing under another name, or never.
-KEPT_FOR_CLIENTS = {"ConvoNotFound", "ConversationNotFound", "MutualBlockDetected", "BlockedByMember", "LastMember",
+KEPT_FOR_CLIENTS = {"ConvoNotFound", "ConversationNotFound", "LastMember",
                     "InvalidAsset", "InvalidBatch",
                     "KeyPackageAlreadyConsumed", "KeyPackageReserved"}
 

@@ -139,6 +139,9 @@ void read_identity(Source& source, Config& config) {
   config.plc_directory_url = source.text("PLC_DIRECTORY_URL").value_or(config.plc_directory_url);
   while (config.plc_directory_url.ends_with('/')) config.plc_directory_url.pop_back();
   config.did_host_allowlist = source.list("DID_RESOLUTION_HOST_ALLOWLIST");
+  // The users of a development server are known to no public directory.
+  config.block_checks = !config.development || source.text("PLC_DIRECTORY_URL").has_value();
+  source.flag("ENABLE_BLOCK_CHECKS", config.block_checks);
   std::uint64_t seconds = 3;
   source.number("DID_RESOLUTION_TIMEOUT_SECONDS", seconds, 1, 10);
   config.did_deadline = std::chrono::seconds(seconds);
@@ -185,6 +188,7 @@ void read_limits(Source& source, Config& config) {
       {"RATE_LIMIT_REGISTER_DEVICE", register_device},
       {"RATE_LIMIT_SYNC_KEY_PACKAGES", sync_key_packages},
       {"RATE_LIMIT_REPORT_MEMBER", report_member},
+      {"RATE_LIMIT_CHECK_BLOCKS", check_blocks},
       {"RATE_LIMIT_DID_DEFAULT", other},
   });
   constexpr std::uint64_t most = 100'000'000;

@@ -35,6 +35,7 @@ struct Config {
   std::string plc_directory_url = "https://plc.directory";
   std::vector<std::string> did_host_allowlist;
   std::chrono::milliseconds did_deadline{3'000};
+  bool block_checks = true;  // ENABLE_BLOCK_CHECKS
   bool development = false;
   std::string jwt_secret;
   std::string log_directives = "info";

@@ -14,6 +14,7 @@ auth::DidFetch did_fetch(http::Fetcher& fetcher, DidFetchRules rules) {
     if (operator_url) request.reach = http::Reach::operator_url;
     request.accept = "application/did+ld+json, application/json";
     request.deadline = rules.deadline;
+    request.body_bytes_max = rules.body_bytes_max;
     fetcher.get(std::move(request),
                 [done = std::move(done)](Result<http::FetchReply> reply) mutable {
                   if (!reply) {

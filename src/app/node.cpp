@@ -14,6 +14,8 @@
 #include "http/server.hpp"
 #include "obs/catalogue.hpp"
 #include "obs/log.hpp"
+#include "social/block_reader.hpp"
+#include "social/limits.hpp"
 #include "xrpc/router.hpp"
 
 #include <boost/asio/executor_work_guard.hpp>
@@ -63,6 +65,7 @@ class NodeImpl final : public Node {
  private:
   Result<void> open_database();
   Result<void> open_auth();
+  void open_blocks();
   void build_engine(core::Fence fence);
   Result<void> open_retention();
   void open_gateway(const std::vector<actors::Executor*>& executors);
@@ -92,6 +95,8 @@ class NodeImpl final : public Node {
   std::unique_ptr<actors::Gateway> gateway_;
   std::unique_ptr<http::Fetcher> fetcher_;
   std::unique_ptr<auth::ServiceAuth> auth_;
+  std::unique_ptr<http::Fetcher> block_fetcher_;
+  std::shared_ptr<social::BlockReader> blocks_;  // null: off
   std::unique_ptr<xrpc::Services> services_;
   xrpc::Readiness readiness_;
   std::unique_ptr<xrpc::Router> router_;
@@ -152,6 +157,22 @@ Result<void> NodeImpl::open_auth() {
   return {};
 }
 
+// A way out of its own: however many lists are read, the keys of callers are fetched.
+void NodeImpl::open_blocks() {
+  if (!config_.block_checks) {
+    say("Bluesky blocks are not read (ENABLE_BLOCK_CHECKS)");
+    return;
+  }
+  block_fetcher_ = http::Fetcher::create(workers_.front()->io);
+  blocks_ = std::make_shared<social::BlockReader>(
+      social::BlockReaderOptions{.plc_directory_url = config_.plc_directory_url,
+                                 .development = config_.development,
+                                 .did_host_allowlist = config_.did_host_allowlist},
+      clock_,
+      did_fetch(*block_fetcher_,
+                {config_.development, config_.did_deadline, social::page_bytes_max}));
+}
+
 void NodeImpl::build_engine(core::Fence fence) {
   std::vector<actors::CommitLane*> lanes;
   for (std::size_t i = 0; i < stores_->lanes(); ++i) {
@@ -178,6 +199,7 @@ void NodeImpl::build_engine(core::Fence fence) {
   for (auto& worker : workers_) executors.push_back(&worker->executor);
   open_gateway(executors);
   limiter_ = std::make_unique<xrpc::RateLimiter>(config_.rates);
+  open_blocks();
   services_.reset(new xrpc::Services{
       .gateway = *gateway_,
       .lane = *lanes_.front(),
@@ -192,7 +214,8 @@ void NodeImpl::build_engine(core::Fence fence) {
       .limiter = *limiter_,
       .metrics = *metrics_,
       .settings = settings(),
-      .live_is_complete = [this] { return stores_->alone() && lanes_.size() == 1; }});
+      .live_is_complete = [this] { return stores_->alone() && lanes_.size() == 1; },
+      .blocks = blocks_.get()});
   foreign_rows_.reset(new ForeignRows(
       {.timers = workers_.front()->executor, .readers = *readers_, .hub = *hub_, .alone = alone}));
   foreign_rows_->start();
@@ -340,6 +363,7 @@ void NodeImpl::stop_threads() {
   signals_.reset();
   server_.reset();
   fetcher_.reset();
+  block_fetcher_.reset();
   workers_.clear();
 }
 

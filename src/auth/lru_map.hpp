@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <list>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -38,6 +39,14 @@ class LruMap {
     const auto node = at->second;
     index_.erase(at);
     order_.erase(node);
+  }
+  /// The value not looked up for longest; nothing if there is none.
+  std::optional<Value> take_oldest() {
+    if (order_.empty()) return std::nullopt;
+    auto value = std::move(order_.back().second);
+    index_.erase(order_.back().first);
+    order_.pop_back();
+    return value;
   }
   std::size_t size() const { return order_.size(); }
 

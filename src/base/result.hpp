@@ -67,6 +67,11 @@ enum class Errc {
   invalid_psk_hash,           // an invite's hash that is no SHA-256
   invite_not_found,           // no such invite to the caller
   already_revoked,            // an invite that is revoked
+  not_authorized,             // statistics of a conversation that the caller does not administer
+  mutual_block_detected,      // a conversation of users who block each other
+  blocked_by_member,          // an addition of somebody who blocks or is blocked
+  block_not_verified,         // a block that the user's own list does not show
+  bluesky_unavailable,        // a block list that cannot be read now: 503
   not_claimed,                // a pending addition that the caller has not claimed
   not_found,                  // what the caller names is not there (any more)
   self_request,               // a chat request to oneself

@@ -77,14 +77,18 @@ enum class NoticeKind : std::uint8_t {
   group_info_wanted = 10,
   readdition_wanted = 11,
   new_device = 12,
+  block_conflict = 13,
 };
-inline constexpr NoticeKind notice_kind_last = NoticeKind::new_device;
+inline constexpr NoticeKind notice_kind_last = NoticeKind::block_conflict;
+/// For the eyes of `Noted::user` alone.
+inline constexpr bool is_private(NoticeKind kind) { return kind == NoticeKind::block_conflict; }
 struct Noted {
   NoticeKind kind = NoticeKind::joined;
   Did user;               // whom it is about
   Did actor;              // who did it
   DeviceId device;        // new_device
-  std::string reference;  // id of what it belongs to: a pending addition, a warning, a request
+  std::string reference;  // id of what it belongs to: a pending addition, a warning, a request;
+                          // block_conflict: the blocked user
   std::string text;       // new_device: its name; warned: the reason
   Seq seq;                // N when it happened: who reads this row reads the notice
   Epoch epoch;

@@ -27,6 +27,8 @@ constexpr std::initializer_list<Entry> entries{
     {counter, "mls_messages_sent_total", "Messages accepted", ""},
     {counter, "mls_groups_created_total", "Conversations created", ""},
     {counter, "mls_members_added_total", "Members added to conversations", ""},
+    {counter, "block_checks_total", "Changes of a membership that Bluesky blocks were read for",
+     "outcome=clear"},
     {counter, "actor_spawns_total", "Actors started", "actor_type=conversation_actor"},
     {counter, "actor_stops_total", "Actors stopped", "actor_type=conversation_actor,reason=idle"},
     {counter, "actor_restarts_total", "Actors reloaded",

@@ -24,14 +24,15 @@ enum class RateClass : std::uint8_t {
   register_device,
   sync_key_packages,
   report_member,
+  check_blocks,
   other,
 };
-inline constexpr std::size_t rate_classes = 11;
+inline constexpr std::size_t rate_classes = 12;
 
 struct RateLimits {
   /// Requests per minute, by class; 0 = unlimited. DECISIONS 22: the predecessor's table times ten.
   std::array<std::uint32_t, rate_classes> per_minute{1000, 5000, 3000, 500, 500, 100,
-                                                     50,   100,  300,  50,  2000};
+                                                     50,   100,  300,  50,  100, 2000};
   std::size_t keys_max = 300'000;        // RATE_LIMIT_DID_MAX_KEYS
   std::chrono::seconds bucket_ttl{900};  // RATE_LIMIT_DID_BUCKET_TTL_SECONDS
 };

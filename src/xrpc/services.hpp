@@ -10,6 +10,7 @@
 #include "core/limits.hpp"
 #include "obs/metrics.hpp"
 #include "realtime/hub.hpp"
+#include "social/blocks.hpp"
 #include "xrpc/rate_limiter.hpp"
 #include "xrpc/sender_tags.hpp"
 #include "xrpc/token_seal.hpp"
@@ -55,6 +56,7 @@ struct Services {
   /// processes, several lanes): a stream then takes what the hub has only as a hint to read the
   /// store, so that no cursor stands above a row that was not shown.
   std::function<bool()> live_is_complete = [] { return true; };
+  social::Blocks* blocks = nullptr;  // null: ENABLE_BLOCK_CHECKS is off
 };
 
 }  // namespace catbird::xrpc

@@ -70,7 +70,7 @@ constexpr std::string_view app_grants[] = {
     "INSERT, UPDATE, DELETE ON catbird.subscription_ticket",
     "INSERT ON catbird.notice",
     "INSERT, UPDATE, DELETE ON catbird.convo_policy, catbird.moderator",
-    "INSERT, UPDATE ON catbird.report, catbird.invite",
+    "INSERT, UPDATE ON catbird.report, catbird.invite, catbird.block_conflict",
     "UPDATE (epoch, next_seq, version, owner_fence, last_message_at) ON catbird.conversation",
     "UPDATE (group_info_epoch, members, head_sum, checksum) ON catbird.conversation",
     "UPDATE (admin, join_seq, read_seq, joined_at, promoted_at) ON catbird.member",

@@ -168,6 +168,25 @@ struct ReportRecord {
   }
 };
 
+/// A block between two members of a conversation, as the blocker's client reported it.
+struct BlockConflictRecord {
+  core::ConvoId convo;
+  core::Did blocker;
+  core::Did blocked;
+  Timestamp at;
+  std::optional<Timestamp> lifted_at;
+
+  static const TableSpec& table();
+  template <class Self, class Visit>
+  static void visit(Self& self, Visit&& visit) {
+    visit(self.convo);
+    visit(self.blocker);
+    visit(self.blocked);
+    visit(self.at);
+    visit(self.lifted_at);
+  }
+};
+
 /// A link into a conversation. The server knows the hash of what the link holds, never that.
 struct InviteRecord {
   std::string id;

@@ -191,6 +191,17 @@ Result<void> add_governance(std::vector<Cells> policy, std::vector<Cells> modera
   return {};
 }
 
+const TableSpec& BlockConflictRecord::table() {
+  static const TableSpec spec{.name = "block_conflict",
+                              .columns = {{"convo_id"},
+                                          {"blocker"},
+                                          {"blocked"},
+                                          {"at", integer},
+                                          {"lifted_at", integer, true}},
+                              .key = 3};
+  return spec;
+}
+
 const TableSpec& ReportRecord::table() {
   static const TableSpec spec{.name = "report",
                               .columns = {{"id"},
@@ -229,11 +240,12 @@ const TableSpec& InviteRecord::table() {
 
 std::span<const TableSpec* const> all_tables() {
   static const std::array tables{
-      &DeviceRecord::table(),      &PushToken::table(),          &PushNotice::table(),
-      &OptInRecord::table(),       &SubscriptionTicket::table(), &PendingAddition::table(),
-      &ChatRequestRecord::table(), &HeldMessage::table(),        &ChatRequestSettings::table(),
-      &BlockedSender::table(),     &NoticeRecord::table(),       &PolicyRecord::table(),
-      &ModeratorRecord::table(),   &ReportRecord::table(),       &InviteRecord::table()};
+      &DeviceRecord::table(),       &PushToken::table(),          &PushNotice::table(),
+      &OptInRecord::table(),        &SubscriptionTicket::table(), &PendingAddition::table(),
+      &ChatRequestRecord::table(),  &HeldMessage::table(),        &ChatRequestSettings::table(),
+      &BlockedSender::table(),      &NoticeRecord::table(),       &PolicyRecord::table(),
+      &ModeratorRecord::table(),    &ReportRecord::table(),       &InviteRecord::table(),
+      &BlockConflictRecord::table()};
   return tables;
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "core/limits.hpp"
+#include "xrpc/blocks/block_check.hpp"
 #include "xrpc/convos/group_change.hpp"
 #include "xrpc/endpoints.hpp"
 #include "xrpc/error_table.hpp"
@@ -31,6 +32,10 @@ Task<http::Response> handle_add_members(Call call) {
   auto change = parse(call, body->fields());
   if (!change) co_return error_response(change.error());
   const auto added = change->declared.size();
+  auto checking =
+      check_blocks_of_addition(call.services, change->convo, call.caller.user, change->declared);
+  auto checked = co_await checking;
+  if (!checked) co_return error_response(checked.error());
   auto changing = change_group(std::move(*change), std::move(*body));
   auto outcome = co_await changing;
   if (!outcome) co_return error_response(outcome.error());

@@ -2,6 +2,7 @@
 #include "core/limits.hpp"
 #include "mls/verify.hpp"
 #include "xrpc/ask.hpp"
+#include "xrpc/blocks/block_check.hpp"
 #include "xrpc/convos/group_change.hpp"
 #include "xrpc/endpoints.hpp"
 #include "xrpc/error_table.hpp"
@@ -116,6 +117,10 @@ Task<http::Response> handle_create_convo(Call call) {
   if (!key) co_return error_response(key.error());
 
   auto* services = call.services;
+  auto checking =
+      check_blocks_of_creation(services, input->convo, call.caller.user, input->declared);
+  auto checked = co_await checking;
+  if (!checked) co_return error_response(checked.error());
   auto resolving = resolve(services, call.caller.user, input->parsed, input->declared);
   auto parts = co_await resolving;
   if (!parts) co_return error_response(parts.error());

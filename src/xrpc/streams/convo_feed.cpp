@@ -255,7 +255,8 @@ bool ConvoFeed::take_one(const realtime::LogEvent& event, std::string& out) {
   if (const auto* notice = std::get_if<realtime::LiveNotice>(&event)) {
     if (notice->position <= position_) return true;
     position_ = notice->position;
-    if (notice_is_visible(notice->convo, notice->noted.seq)) {
+    if (is_for_me(notice->noted.kind, notice->noted.user) &&
+        notice_is_visible(notice->convo, notice->noted.seq)) {
       out += notice_text(storage::record_of(notice->position, notice->convo, notice->noted));
     }
     return true;
@@ -327,6 +328,10 @@ bool ConvoFeed::row_is_visible(const core::ConvoId& convo, core::Seq seq) const 
   return it != after_.end() && seq > it->second;
 }
 
+bool ConvoFeed::is_for_me(core::NoticeKind kind, const core::Did& user) const {
+  return !core::is_private(kind) || user == scope_.user;
+}
+
 // Who comes in hears that it did, though it reads only later rows.
 bool ConvoFeed::notice_is_visible(const core::ConvoId& convo, core::Seq seq) const {
   auto it = after_.find(convo.value);
@@ -345,7 +350,7 @@ bool ConvoFeed::shows(const FeedItem& item, const FeedEnds& ended) const {
   const auto& notice = std::get<storage::NoticeRecord>(item);
   const bool outside = end != ended.end() &&
                        (notice.seq < end->second.after || notice.position > end->second.position);
-  return !outside && notice_is_visible(convo, notice.seq);
+  return !outside && is_for_me(notice.kind, notice.user) && notice_is_visible(convo, notice.seq);
 }
 
 std::string ConvoFeed::end_reason() const {

@@ -64,6 +64,7 @@ class ConvoFeed final : public http::BodySource, public std::enable_shared_from_
   Answer claim_locked() { return std::exchange(waiting_, nullptr); }
   bool shows(const FeedItem& item, const FeedEnds& ended) const;
   bool row_is_visible(const core::ConvoId& convo, core::Seq seq) const;
+  bool is_for_me(core::NoticeKind kind, const core::Did& user) const;
   bool notice_is_visible(const core::ConvoId& convo, core::Seq seq) const;
   std::string event_text(const storage::Row& row) const;
   std::string notice_text(const storage::NoticeRecord& notice) const;

@@ -25,6 +25,8 @@ std::string_view info_of(core::NoticeKind kind) {
       return "readditionRequested";
     case core::NoticeKind::new_device:
       return "newDevice";
+    case core::NoticeKind::block_conflict:
+      return "blockConflict";
     default:
       return {};
   }
@@ -59,7 +61,12 @@ class SseFormat final : public FeedFormat {
     JsonWriter json;
     open(json, "infoEvent", cursor);
     json.key("info").text(reason).key("reason").text(reason);
-    json.key("convoId").text(notice.convo.value).key("did").text(notice.user.value);
+    json.key("convoId").text(notice.convo.value);
+    if (notice.kind == core::NoticeKind::block_conflict) {
+      json.key("did").text(notice.reference).key("blockerDid").text(notice.actor.value);
+    } else {
+      json.key("did").text(notice.user.value);
+    }
     return close(json);
   }
   std::string whisper(const storage::Row& row, std::string_view cursor) const override {
@@ -118,6 +125,10 @@ class CborFormat final : public FeedFormat {
         payload.text("deviceCredentialDid", device_did(notice.user, notice.device));
         payload.text("pendingAdditionId", notice.reference);
         return frame("newDeviceEvent", std::move(payload));
+      case core::NoticeKind::block_conflict:
+        // No event of its own in v1; getBlockStatus says the rest.
+        payload.text("info", info_of(notice.kind));
+        return frame("infoEvent", std::move(payload));
       default:
         return {};
     }

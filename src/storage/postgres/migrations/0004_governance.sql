@@ -7,7 +7,7 @@
 CREATE TABLE notice (
   position  bigint PRIMARY KEY CHECK (position >= 1),
   convo_id  text NOT NULL REFERENCES conversation (convo_id),
-  kind      bigint NOT NULL CHECK (kind BETWEEN 1 AND 12),
+  kind      bigint NOT NULL CHECK (kind BETWEEN 1 AND 13),
   user_did  text NOT NULL,
   actor     text NOT NULL,
   device    text NOT NULL,
@@ -79,3 +79,15 @@ CREATE TABLE invite (
   CHECK ((revoked_at IS NULL) = (revoked_by IS NULL))
 );
 CREATE INDEX invite_convo ON invite (convo_id, at);
+
+-- A block between two members, as the blocker's client reported it.
+CREATE TABLE block_conflict (
+  convo_id  text NOT NULL REFERENCES conversation (convo_id),
+  blocker   text NOT NULL,
+  blocked   text NOT NULL CHECK (blocked <> blocker),
+  at        bigint NOT NULL,
+  lifted_at bigint CHECK (lifted_at >= at),
+  checksum  bigint NOT NULL,
+  PRIMARY KEY (convo_id, blocker, blocked)
+);
+CREATE INDEX block_conflict_users ON block_conflict (blocker, blocked);

@@ -7,7 +7,7 @@
 CREATE TABLE notice (
   position  INTEGER PRIMARY KEY AUTOINCREMENT,
   convo_id  TEXT NOT NULL REFERENCES conversation (convo_id),
-  kind      INTEGER NOT NULL CHECK (kind BETWEEN 1 AND 12),
+  kind      INTEGER NOT NULL CHECK (kind BETWEEN 1 AND 13),
   user_did  TEXT NOT NULL,
   actor     TEXT NOT NULL,
   device    TEXT NOT NULL,
@@ -79,3 +79,15 @@ CREATE TABLE invite (
   CHECK ((revoked_at IS NULL) = (revoked_by IS NULL))
 ) STRICT;
 CREATE INDEX invite_convo ON invite (convo_id, at);
+
+-- A block between two members, as the blocker's client reported it.
+CREATE TABLE block_conflict (
+  convo_id  TEXT NOT NULL REFERENCES conversation (convo_id),
+  blocker   TEXT NOT NULL,
+  blocked   TEXT NOT NULL CHECK (blocked <> blocker),
+  at        INTEGER NOT NULL,
+  lifted_at INTEGER CHECK (lifted_at >= at),
+  checksum  INTEGER NOT NULL,
+  PRIMARY KEY (convo_id, blocker, blocked)
+) STRICT;
+CREATE INDEX block_conflict_users ON block_conflict (blocker, blocked);

@@ -38,7 +38,7 @@ export class Identity {
         controller: this.did,
         publicKeyMultibase: this.keypair.did().slice("did:key:".length),
       }],
-      service: [],
+      service: this.dataServer ? [{ id: "#atproto_pds", type: "AtprotoPersonalDataServer", serviceEndpoint: this.dataServer }] : [],
     };
   }
 }
