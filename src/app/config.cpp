@@ -195,6 +195,7 @@ void read_limits(Source& source, Config& config) {
   for (const auto& row : rows) {
     source.number(row.name, config.rates.per_minute[static_cast<std::size_t>(row.kind)], 0, most);
   }
+  source.number("RATE_LIMIT_EXTERNAL_COMMIT", config.rates.rejoins.storm_max, 0, 64);
   source.number("RATE_LIMIT_DID_MAX_KEYS", config.rates.keys_max, 1'000, most);
   std::uint64_t ttl = 900;
   source.number("RATE_LIMIT_DID_BUCKET_TTL_SECONDS", ttl, 60, 86'400);

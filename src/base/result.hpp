@@ -71,7 +71,7 @@ enum class Errc {
   mutual_block_detected,      // a conversation of users who block each other
   blocked_by_member,          // an addition of somebody who blocks or is blocked
   block_not_verified,         // a block that the user's own list does not show
-  bluesky_unavailable,        // a block list that cannot be read now: 503
+  bluesky_unavailable,        // a block list that cannot be read now: 502
   not_claimed,                // a pending addition that the caller has not claimed
   not_found,                  // what the caller names is not there (any more)
   self_request,               // a chat request to oneself

@@ -20,7 +20,7 @@ namespace catbird::social {
 struct BlockReaderOptions {
   std::string plc_directory_url;
   bool development = false;
-  std::vector<std::string> did_host_allowlist;
+  std::vector<std::string> did_host_allowlist{};
 };
 
 /// The lists of all users, as their data servers give them: DID document, then the pages. Each list

@@ -74,7 +74,7 @@ constexpr auto table = std::to_array<ErrorRow>({
      0},
     {Errc::blocked_by_member, 403, "BlockedByMember", "a block stands between these users", 0},
     {Errc::block_not_verified, 400, "BlockNotVerified", "the block list says otherwise", 0},
-    {Errc::bluesky_unavailable, 503, "BlueskyServiceUnavailable", "a block list cannot be read now",
+    {Errc::bluesky_unavailable, 502, "BlueskyServiceUnavailable", "a block list cannot be read now",
      60},
     {Errc::not_claimed, 409, "NotClaimed", "the addition is not claimed", 0},
     {Errc::not_found, 404, "NotFound", "nothing there", 0},

@@ -8,7 +8,7 @@
 
 namespace catbird::xrpc {
 
-RateLimiter::RateLimiter(RateLimits limits) : limits_(limits) {}
+RateLimiter::RateLimiter(RateLimits limits) : limits_(limits), rejoins_(limits.rejoins) {}
 
 std::uint32_t RateLimiter::take(std::string_view user, RateClass kind, actors::Instant now) {
   const auto index = static_cast<std::size_t>(kind);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "actors/executor.hpp"
+#include "xrpc/convos/rejoin_gate.hpp"
 
 #include <array>
 #include <cstddef>
@@ -35,6 +36,7 @@ struct RateLimits {
                                                      50,   100,  300,  50,  100, 2000};
   std::size_t keys_max = 300'000;        // RATE_LIMIT_DID_MAX_KEYS
   std::chrono::seconds bucket_ttl{900};  // RATE_LIMIT_DID_BUCKET_TTL_SECONDS
+  RejoinLimits rejoins{};                // RATE_LIMIT_EXTERNAL_COMMIT: their storm_max
 };
 
 /// Thread-safe, bounded: when full, the longest unused buckets go (a full bucket forgets nothing).
@@ -45,6 +47,8 @@ class RateLimiter {
   /// 0 = go on, else the seconds to wait. `user` is the bare DID (DECISIONS 15).
   std::uint32_t take(std::string_view user, RateClass kind, actors::Instant now);
   std::size_t keys() const;
+  /// The limits of external commits, which are a conversation's, not a user's.
+  RejoinGate& rejoins() { return rejoins_; }
 
  private:
   struct Bucket {
@@ -60,6 +64,7 @@ class RateLimiter {
   void make_room(Shard& shard, actors::Instant now) const;
 
   const RateLimits limits_;
+  RejoinGate rejoins_;
   std::array<Shard, shards_count> shards_;
 };
 

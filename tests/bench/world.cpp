@@ -69,9 +69,10 @@ Host World::make_host(const std::string& name, const std::string& database,
               {"DATABASE_URL", database},
               {"CATBIRD_SECRET_FILE", folder.file("secret")},
               {"MAX_CONNECTIONS", "20000"}});
-  for (const auto* limit : {"SEND_MESSAGE", "GET_MESSAGES", "READ_STATE", "PUBLISH_KEY_PACKAGE",
-                            "CLAIM_KEY_PACKAGE", "ADD_MEMBERS", "CREATE_CONVO", "REGISTER_DEVICE",
-                            "SYNC_KEY_PACKAGES", "REPORT_MEMBER", "DID_DEFAULT"}) {
+  for (const auto* limit :
+       {"SEND_MESSAGE", "GET_MESSAGES", "READ_STATE", "PUBLISH_KEY_PACKAGE", "CLAIM_KEY_PACKAGE",
+        "ADD_MEMBERS", "CREATE_CONVO", "REGISTER_DEVICE", "SYNC_KEY_PACKAGES", "REPORT_MEMBER",
+        "CHECK_BLOCKS", "EXTERNAL_COMMIT", "DID_DEFAULT"}) {
     all.insert({fmt::format("RATE_LIMIT_{}", limit), "0"});
   }
   if (is_postgres(database)) all.insert({"DATABASE_EXCLUSIVE", "true"});

@@ -35,6 +35,14 @@ http::Request request_of(http::Method method, std::string path, std::string_view
 
 }  // namespace
 
+void RecentBlocks::of(const std::string&, social::Age age, Done done) {
+  std::vector<social::Block> blocks;
+  if (age == social::Age::now) {
+    blocks.push_back({"did:web:alice.example", "at://x/app.bsky.graph.block/1", Timestamp{1}});
+  }
+  done(std::make_shared<const social::BlockList>(std::move(blocks)));
+}
+
 void NamedAuth::verify(std::string authorization, std::string,
                        std::move_only_function<void(Result<auth::Identity>)> done) {
   const auto hash = authorization.find('#');
@@ -86,7 +94,8 @@ Node::Node(storage::MemoryDisk& disk, bool actors)
                                                   .public_endpoint = {},
                                                   .websocket_endpoint = {},
                                                   .incarnation = stores_->incarnation(),
-                                                  .metrics_token = {}}});
+                                                  .metrics_token = {}},
+                                     .blocks = &blocks_});
   router_ = std::make_unique<xrpc::Router>(*services_, readiness_);
 }
 

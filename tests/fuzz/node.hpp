@@ -21,6 +21,12 @@ class NamedAuth final : public auth::ServiceAuth {
               std::move_only_function<void(Result<auth::Identity>)> done) override;
 };
 
+/// Everyone blocks alice since a moment ago: looked up now it is so, in what is kept it is not.
+class RecentBlocks final : public social::Blocks {
+ public:
+  void of(const std::string& did, social::Age age, Done done) override;
+};
+
 class SetClock final : public Clock {
  public:
   Timestamp now() const override { return time; }
@@ -72,6 +78,7 @@ class Node {
   xrpc::SenderTags tags_;
   xrpc::TokenSeal seal_;
   xrpc::RateLimiter limiter_;
+  RecentBlocks blocks_;
   std::unique_ptr<xrpc::Services> services_;
   xrpc::Readiness readiness_;
   std::unique_ptr<xrpc::Router> router_;

@@ -91,7 +91,7 @@ test("a data server that does not answer stops no conversation, and checkBlocks 
   pds.block(bob, alice);
   pds.broken = true;
   const answer = await alice.tryOnce("checkBlocks", { dids: [alice.did, bob.did] });
-  assert.equal(`${answer.status} ${answer.body.error}`, "503 BlueskyServiceUnavailable");
+  assert.equal(`${answer.status} ${answer.body.error}`, "502 BlueskyServiceUnavailable");
   assert.ok(answer.retryAfter);
   await alice.ok("createConvo", creation(alice, [bob]).input);
   pds.broken = false;

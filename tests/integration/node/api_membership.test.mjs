@@ -137,6 +137,8 @@ const callsNaming = async (convo, user) => ({
   updatePolicy: { convoId: convo.id, maxMembers: 50 },
   reportMember: { convoId: convo.id, reportedDid: "did:plc:aaaaaaaaaaaaaaaaaaaaaaaa", category: "spam", encryptedContent: { $bytes: "AAAA" } },
   getReports: { convoId: convo.id },
+  getAdminStats: { convoId: convo.id },
+  getBlockStatus: { convoId: convo.id },
   createInvite: { convoId: convo.id, pskHash: "ab".repeat(32) },
   listInvites: { convoId: convo.id },
   groupInfoRefresh: { convoId: convo.id },
@@ -167,7 +169,7 @@ test("to an outsider a conversation and no conversation look the same, by every 
       const unseen = await stranger.call(method, ofNone[method]);
       assert.equal(seen.status, 403);
       assert.deepEqual(seen, unseen);
-      const name = ["processExternalCommit", "updateGroupInfo", "getGroupInfo", "invalidateWelcome", "groupInfoRefresh", "readdition"].includes(method) ? "Unauthorized" : "NotMember";
+      const name = ["processExternalCommit", "updateGroupInfo", "getGroupInfo", "invalidateWelcome", "groupInfoRefresh", "readdition"].includes(method) ? "Unauthorized" : method === "getAdminStats" ? "NotAuthorized" : "NotMember";
       assert.equal(seen.body.error, name);
     });
   }

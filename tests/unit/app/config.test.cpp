@@ -167,6 +167,7 @@ TEST(ReadConfig, sets_each_rate_and_no_other) {
       {"RATE_LIMIT_CLAIM_KEY_PACKAGE", RateClass::claim_key_package},
       {"RATE_LIMIT_ADD_MEMBERS", RateClass::add_members},
       {"RATE_LIMIT_CREATE_CONVO", RateClass::create_convo},
+      {"RATE_LIMIT_CHECK_BLOCKS", RateClass::check_blocks},
       {"RATE_LIMIT_DID_DEFAULT", RateClass::other},
   };
   for (const auto& [name, kind] : names) {
@@ -176,6 +177,19 @@ TEST(ReadConfig, sets_each_rate_and_no_other) {
     EXPECT_EQ(good({{name, "17"}}).rates.per_minute, expected) << name;
     EXPECT_EQ(good({{name, "0"}}).rates.per_minute[static_cast<std::size_t>(kind)], 0U) << name;
   }
+}
+
+TEST(ReadConfig, reads_blocks_where_a_directory_knows_the_users) {
+  EXPECT_TRUE(good({}).block_checks);
+  EXPECT_FALSE(good({{"CATBIRD_DEV", "true"}}).block_checks);
+  EXPECT_TRUE(
+      good({{"CATBIRD_DEV", "true"}, {"PLC_DIRECTORY_URL", "http://localhost:2582"}}).block_checks);
+  EXPECT_FALSE(good({{"ENABLE_BLOCK_CHECKS", "false"}}).block_checks);
+}
+
+TEST(ReadConfig, reads_the_limit_of_external_commits) {
+  EXPECT_EQ(good({}).rates.rejoins.storm_max, 5U);
+  EXPECT_EQ(good({{"RATE_LIMIT_EXTERNAL_COMMIT", "0"}}).rates.rejoins.storm_max, 0U);
 }
 
 TEST(ReadConfig, reads_every_other_variable) {

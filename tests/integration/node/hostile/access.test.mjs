@@ -102,6 +102,11 @@ const inputs = {
   "updatePolicy": (convo) => ({ convoId: convo.id, maxMembers: 50 }),
   "reportMember": (convo, caller, { victim }) => ({ convoId: convo.id, reportedDid: victim === caller ? "did:plc:aaaaaaaaaaaaaaaaaaaaaaaa" : victim.did, category: "spam", encryptedContent: { $bytes: "AAAA" } }),
   "getReports": (convo) => ({ convoId: convo.id }),
+  "getAdminStats": (convo) => ({ convoId: convo.id }),
+  "getBlockStatus": (convo) => ({ convoId: convo.id }),
+  "checkBlocks": (convo, caller) => ({ dids: [caller.did, "did:plc:aaaaaaaaaaaaaaaaaaaaaaaa"] }),
+  "handleBlockChange": (convo, caller) => ({ blockerDid: caller.did, blockedDid: "did:plc:aaaaaaaaaaaaaaaaaaaaaaaa", action: "removed" }),
+  "handleBlockChange (another's)": () => ({ blockerDid: "did:plc:aaaaaaaaaaaaaaaaaaaaaaaa", blockedDid: "did:plc:bbbbbbbbbbbbbbbbbbbbbbbb", action: "removed" }),
   "resolveReport": (convo, caller, { report }) => ({ reportId: report ?? "unknown", action: "no_action" }),
   "createInvite": (convo) => ({ convoId: convo.id, pskHash: randomBytes(32).toString("hex") }),
   "revokeInvite": (convo, caller, { invite }) => ({ inviteId: invite ?? "unknown" }),
@@ -195,7 +200,7 @@ for (const [mode, environment] of modes) {
   });
 
   test(`every route has its rate limit (${mode})`, async (t) => {
-    const classes = ["SEND_MESSAGE", "GET_MESSAGES", "READ_STATE", "PUBLISH_KEY_PACKAGE", "CLAIM_KEY_PACKAGE", "ADD_MEMBERS", "CREATE_CONVO", "REGISTER_DEVICE", "SYNC_KEY_PACKAGES", "REPORT_MEMBER", "DID_DEFAULT"];
+    const classes = ["SEND_MESSAGE", "GET_MESSAGES", "READ_STATE", "PUBLISH_KEY_PACKAGE", "CLAIM_KEY_PACKAGE", "ADD_MEMBERS", "CREATE_CONVO", "REGISTER_DEVICE", "SYNC_KEY_PACKAGES", "REPORT_MEMBER", "CHECK_BLOCKS", "DID_DEFAULT"];
     const world = await World.start({ ...environment, ...Object.fromEntries(classes.map((name) => [`RATE_LIMIT_${name}`, "1"])) });
     t.after(() => world.end());
     const nowhere = new Convo(randomBytes(16));

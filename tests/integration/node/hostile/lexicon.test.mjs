@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { randomBytes, randomUUID } from "node:crypto";
 import { test } from "node:test";
+import { DataServer } from "../lib/data_server.mjs";
 import { modes, withoutEffect } from "../lib/hostile.mjs";
 import { externalCommit, keyPackage, newSigner, welcomeFor } from "../lib/handmade.mjs";
 import { lexicons } from "../lib/xrpc.mjs";
@@ -244,6 +245,12 @@ const requests = {
     const { reportId } = await caller.ok("reportMember", base);
     const admin = world.named.get(base.reportedDid);
     return { caller: admin, base: { reportId, action: "dismissed", notes: "nothing there" } };
+  },
+  async handleBlockChange(world) {
+    const { alice, bob } = await group(world);
+    const pds = await DataServer.start();
+    pds.host(world.directory, alice);
+    return { caller: alice, base: { blockerDid: alice.did, blockedDid: bob.did, action: "created", blockUri: pds.block(alice, bob) } };
   },
   async createInvite(world) {
     const { alice, bob, convo } = await group(world);

@@ -17,6 +17,7 @@ export class DataServer {
     const one = new DataServer();
     one.#server = createServer((request, response) => one.#answer(request, response));
     await new Promise((resolve) => one.#server.listen(0, "127.0.0.1", resolve));
+    one.#server.unref();
     return one;
   }
 

@@ -13,7 +13,7 @@ const stopCeilingMs = 60_000;
 const tailLines = 40;
 const limits = ["SEND_MESSAGE", "GET_MESSAGES", "READ_STATE", "PUBLISH_KEY_PACKAGE", "CLAIM_KEY_PACKAGE",
   "ADD_MEMBERS", "CREATE_CONVO", "REGISTER_DEVICE", "SYNC_KEY_PACKAGES", "REPORT_MEMBER", "CHECK_BLOCKS",
-  "DID_DEFAULT"];
+  "EXTERNAL_COMMIT",   "DID_DEFAULT"];
 
 export function serverBinary() {
   const root = resolve(import.meta.dirname, "../../../..");
