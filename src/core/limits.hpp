@@ -52,6 +52,10 @@ inline constexpr std::uint64_t creation_epoch_max = std::uint64_t{1} << 48U;
 inline constexpr std::size_t key_window_max = 1024;
 inline constexpr std::int64_t key_package_life_ms_max = 90LL * 24 * 3600 * 1000;  // DECISIONS 14
 inline constexpr std::int64_t row_time_bucket_ms = 2000;  // times of rows are rounded down to this
+// Of a device's pool of so many regular key packages at least, half is what may be reserved or have
+// been used up within drain_window_ms; then only the last resort is handed out (K5).
+inline constexpr std::size_t drained_pool_min = 20;
+inline constexpr std::int64_t drain_window_ms = 3'600'000;
 inline constexpr std::int64_t reservation_ms = 5LL * 60 * 1000;           // DECISIONS 14
 inline constexpr std::int64_t welcome_life_ms = 90LL * 24 * 3600 * 1000;  // DECISIONS 15
 

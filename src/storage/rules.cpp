@@ -118,9 +118,11 @@ std::optional<std::size_t> choose_welcome(std::span<const WelcomePointer> pointe
 }
 
 std::vector<PackageChoice> choose_packages(std::span<const PackageState> packages,
-                                           const core::Did& caller, Timestamp now) {
+                                           const core::Did& caller, Timestamp now,
+                                           std::span<const PackageTaken> taken) {
   struct Found {
     std::optional<std::size_t> mine, free, last_resort;
+    std::size_t pool = 0, taken = 0;  // regular ones, those that are gone since included
   };
   std::map<core::DeviceId, Found> devices;
   for (std::size_t i = 0; i < packages.size(); ++i) {
@@ -129,14 +131,27 @@ std::vector<PackageChoice> choose_packages(std::span<const PackageState> package
     auto& found = devices[package.device];
     if (package.last_resort) {
       found.last_resort = i;  // the newest: its owner replaced the older ones
-    } else if (!package.reserved_at(now) || mutant("key_package_claimed_twice")) {
+      continue;
+    }
+    ++found.pool;
+    if (package.reserved_at(now)) ++found.taken;
+    if (!package.reserved_at(now) || mutant("key_package_claimed_twice")) {
       if (!found.free) found.free = i;
     } else if (package.reserved_by == caller && !found.mine) {
       found.mine = i;
     }
   }
+  for (const auto& one : taken) {
+    const auto it = devices.find(one.device);
+    const bool here = std::ranges::find(packages, one.id, &PackageState::id) != packages.end();
+    if (it == devices.end() || here) continue;
+    ++it->second.pool;
+    ++it->second.taken;
+  }
   std::vector<PackageChoice> choices;
-  for (const auto& [device, found] : devices) {
+  for (auto& [device, found] : devices) {
+    const bool drained = found.pool >= core::drained_pool_min && found.taken * 2 >= found.pool;
+    if (drained && !mutant("key_packages_drained")) found.free.reset();
     const auto regular = found.mine ? found.mine : found.free;
     if (regular) {
       choices.push_back({*regular, true});

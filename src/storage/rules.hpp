@@ -4,6 +4,7 @@
 #include "base/result.hpp"
 #include "storage/convo_store.hpp"
 #include "storage/reader.hpp"
+#include "storage/user_writer.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -79,8 +80,10 @@ struct PackageChoice {
 };
 /// UserWriter::reserve's choice: at most one per device, ordered by device. `packages` in order of
 /// publication; expired ones are passed over.
+/// `taken`: see core::drained_pool_min.
 std::vector<PackageChoice> choose_packages(std::span<const PackageState> packages,
-                                           const core::Did& caller, Timestamp now);
+                                           const core::Did& caller, Timestamp now,
+                                           std::span<const PackageTaken> taken = {});
 /// When a reservation made now ends: after reservation_ms, or with the package.
 Timestamp reservation_end(Timestamp now, Timestamp not_after);
 /// KeyPackagesConsumed's condition. A last-resort package is used, and stays.

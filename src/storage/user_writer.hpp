@@ -31,12 +31,18 @@ inline NewKeyPackage names_of(NewKeyPackage package) {
 }
 enum class PublishResult : std::uint8_t { stored, duplicate, pool_full };
 
+/// A package that was handed out a short while ago.
+struct PackageTaken {
+  std::int64_t id = 0;
+  core::DeviceId device;
+};
 struct ReserveQuery {
   core::Did caller;
   core::Did target;
   std::optional<core::DeviceId> device;  // nothing: one of every device
   std::uint16_t suite = 0;
   Timestamp now;
+  std::vector<PackageTaken> taken{};  // of the target and suite; holds back half of a pool (K5)
 };
 struct ReservedKeyPackage {
   core::Did user;
@@ -44,6 +50,7 @@ struct ReservedKeyPackage {
   std::uint16_t suite = 0;
   Bytes hash, ref, bytes;
   bool last_resort = false;
+  std::int64_t id = 0;
 };
 
 enum class WelcomeEnd : std::uint8_t { confirmed, superseded };
@@ -70,6 +77,7 @@ class UserWriter {
   /// At most one package per device and suite (RFC 9750 §5.1): the caller's live reservation if
   /// there is one (K2), else the oldest available unexpired one, which becomes reserved to the
   /// caller for reservation_ms; a last-resort one only when nothing else is left, never reserved.
+  /// Of a large pool of which half was taken nothing more is given but that (K5).
   virtual Result<std::vector<ReservedKeyPackage>> reserve(const ReserveQuery& query) = 0;
   /// Takes packages of one device out of circulation for ever: all, or of `only` (SHA-256 of the
   /// upload) those that nobody has reserved at `now`. Gives how many.

@@ -55,7 +55,7 @@ class MemoryUserWriter final : public UserWriter {
       states.push_back(row.state);
     }
     std::vector<ReservedKeyPackage> reserved;
-    for (const auto& choice : choose_packages(states, query.caller, query.now)) {
+    for (const auto& choice : choose_packages(states, query.caller, query.now, query.taken)) {
       auto& row = data_.packages.at(states[choice.index].id);
       if (choice.reserves) {
         data_.journal.save(row);
@@ -63,7 +63,7 @@ class MemoryUserWriter final : public UserWriter {
         row.state.reserved_until = reservation_end(query.now, row.state.not_after);
       }
       reserved.push_back({row.user, row.state.device, row.package.suite, row.package.hash,
-                          row.package.ref, row.package.bytes, row.state.last_resort});
+                          row.package.ref, row.package.bytes, row.state.last_resort, row.state.id});
     }
     return reserved;
   }

@@ -67,7 +67,7 @@ constexpr std::string_view app_grants[] = {
     "INSERT, UPDATE, DELETE ON catbird.device, catbird.push_token, catbird.push_notice",
     "INSERT, UPDATE, DELETE ON catbird.opt_in, catbird.pending_addition, catbird.chat_settings",
     "INSERT, UPDATE, DELETE ON catbird.chat_request, catbird.held_message, catbird.blocked_sender",
-    "INSERT, UPDATE, DELETE ON catbird.subscription_ticket",
+    "INSERT, UPDATE, DELETE ON catbird.subscription_ticket, catbird.key_package_claim",
     "INSERT ON catbird.notice",
     "INSERT, UPDATE, DELETE ON catbird.convo_policy, catbird.moderator",
     "INSERT, UPDATE ON catbird.report, catbird.invite, catbird.block_conflict",

@@ -67,7 +67,7 @@ Result<std::vector<ReservedKeyPackage>> PostgresUserWriter::reserve(const Reserv
 
   std::vector<ReservedKeyPackage> reserved;
   std::vector<Call> calls;
-  for (const auto& choice : choose_packages(states, query.caller, query.now)) {
+  for (const auto& choice : choose_packages(states, query.caller, query.now, query.taken)) {
     auto& [row, bytes] = (*pool)[choice.index];
     if (choice.reserves) {
       row.state.reserved_by = query.caller;
@@ -75,7 +75,7 @@ Result<std::vector<ReservedKeyPackage>> PostgresUserWriter::reserve(const Reserv
       calls.push_back(reserve_package(row));
     }
     reserved.push_back({row.user, row.state.device, row.suite, row.hash, row.ref, std::move(bytes),
-                        row.state.last_resort});
+                        row.state.last_resort, row.state.id});
   }
   if (calls.empty()) return reserved;
   auto done = db_.query_all(calls);

@@ -73,7 +73,7 @@ Result<std::vector<ReservedKeyPackage>> SqliteUserWriter::reserve(const ReserveQ
   for (const auto& row : *pool) states.push_back(row.state);
 
   std::vector<ReservedKeyPackage> reserved;
-  for (const auto& choice : choose_packages(states, query.caller, query.now)) {
+  for (const auto& choice : choose_packages(states, query.caller, query.now, query.taken)) {
     auto& row = (*pool)[choice.index];
     auto bytes = package_bytes(db_, row);
     if (!bytes) return std::unexpected(bytes.error());
@@ -85,7 +85,7 @@ Result<std::vector<ReservedKeyPackage>> SqliteUserWriter::reserve(const ReserveQ
       if (!*changed) return fail(Errc::internal, "a key package changed under its only writer");
     }
     reserved.push_back({row.user, row.state.device, row.suite, row.hash, row.ref, std::move(*bytes),
-                        row.state.last_resort});
+                        row.state.last_resort, row.state.id});
   }
   return reserved;
 }

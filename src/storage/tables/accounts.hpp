@@ -12,6 +12,27 @@
 
 namespace catbird::storage {
 
+/// A key package that was handed out within core::drain_window_ms: the last time, and to whom.
+struct KeyPackageClaim {
+  core::Did user;
+  std::int64_t package = 0;
+  core::DeviceId device;
+  std::uint16_t suite = 0;
+  core::Did caller;
+  Timestamp at;
+
+  static const TableSpec& table();
+  template <class Self, class Visit>
+  static void visit(Self& self, Visit&& visit) {
+    visit(self.user);
+    visit(self.package);
+    visit(self.device);
+    visit(self.suite);
+    visit(self.caller);
+    visit(self.at);
+  }
+};
+
 /// A registered device. Its MLS credential is user#device.
 struct DeviceRecord {
   core::Did user;

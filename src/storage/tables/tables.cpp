@@ -25,6 +25,18 @@ const TableSpec& DeviceRecord::table() {
   return spec;
 }
 
+const TableSpec& KeyPackageClaim::table() {
+  static const TableSpec spec{.name = "key_package_claim",
+                              .columns = {{"user_did"},
+                                          {"package", integer},
+                                          {"device"},
+                                          {"suite", integer},
+                                          {"caller"},
+                                          {"at", integer}},
+                              .key = 2};
+  return spec;
+}
+
 const TableSpec& PushToken::table() {
   static const TableSpec spec{
       .name = "push_token",
@@ -240,12 +252,12 @@ const TableSpec& InviteRecord::table() {
 
 std::span<const TableSpec* const> all_tables() {
   static const std::array tables{
-      &DeviceRecord::table(),       &PushToken::table(),          &PushNotice::table(),
-      &OptInRecord::table(),        &SubscriptionTicket::table(), &PendingAddition::table(),
-      &ChatRequestRecord::table(),  &HeldMessage::table(),        &ChatRequestSettings::table(),
-      &BlockedSender::table(),      &NoticeRecord::table(),       &PolicyRecord::table(),
-      &ModeratorRecord::table(),    &ReportRecord::table(),       &InviteRecord::table(),
-      &BlockConflictRecord::table()};
+      &DeviceRecord::table(),        &PushToken::table(),          &PushNotice::table(),
+      &OptInRecord::table(),         &SubscriptionTicket::table(), &PendingAddition::table(),
+      &ChatRequestRecord::table(),   &HeldMessage::table(),        &ChatRequestSettings::table(),
+      &BlockedSender::table(),       &NoticeRecord::table(),       &PolicyRecord::table(),
+      &ModeratorRecord::table(),     &ReportRecord::table(),       &InviteRecord::table(),
+      &BlockConflictRecord::table(), &KeyPackageClaim::table()};
   return tables;
 }
 

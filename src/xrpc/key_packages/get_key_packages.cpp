@@ -4,6 +4,7 @@
 #include "xrpc/ask.hpp"
 #include "xrpc/endpoints.hpp"
 #include "xrpc/error_table.hpp"
+#include "xrpc/key_packages/claim.hpp"
 #include "xrpc/shapes.hpp"
 
 #include <algorithm>
@@ -60,11 +61,11 @@ Task<http::Response> handle_get_key_packages(Call call) {
                           storage::UserWriter& writer) -> Result<Packages> {
                         Packages all;
                         for (const auto& target : asked.targets) {
-                          auto some = writer.reserve({.caller = caller,
-                                                      .target = target.user,
-                                                      .device = target.device,
-                                                      .suite = asked.suite,
-                                                      .now = now});
+                          auto some = claim_packages(writer, {.caller = caller,
+                                                              .target = target.user,
+                                                              .device = target.device,
+                                                              .suite = asked.suite,
+                                                              .now = now});
                           if (!some) return std::unexpected(some.error());
                           for (auto& one : *some) all.push_back(std::move(one));
                         }

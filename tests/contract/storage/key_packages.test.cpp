@@ -110,6 +110,41 @@ TEST_P(KeyPackages, the_same_caller_asking_again_gets_the_same_one) {
   EXPECT_THAT(reserve(alice, after(minute_ms)), ElementsAre("a"));
 }
 
+TEST_P(KeyPackages, half_of_a_large_pool_is_held_back_and_the_last_resort_remains) {
+  publish_last_resort("last");
+  const auto pool = core::drained_pool_min;
+  for (std::size_t i = 0; i < pool; ++i) publish("p" + std::to_string(i));
+  const auto stranger = [](std::size_t i) { return core::Did("did:plc:s" + std::to_string(i)); };
+  for (std::size_t i = 0; i < pool / 2; ++i) {
+    EXPECT_THAT(reserve(stranger(i)), ElementsAre("p" + std::to_string(i)));
+  }
+  EXPECT_THAT(reserve(stranger(pool)), ElementsAre("last"));
+  EXPECT_THAT(reserve(stranger(0)), ElementsAre("p0")) << "what one has one keeps";
+  // The reservations are over, nothing was used.
+  EXPECT_THAT(reserve(stranger(pool), after(6 * minute_ms)), ElementsAre("p0"));
+}
+
+TEST_P(KeyPackages, what_was_used_up_a_short_while_ago_counts_as_taken) {
+  auto script = convo();
+  const auto pool = core::drained_pool_min;
+  for (std::size_t i = 0; i < pool; ++i) publish("p" + std::to_string(i));
+  std::vector<PackageTaken> taken;
+  const auto next = [&](const core::Did& caller) {
+    return *run<std::vector<ReservedKeyPackage>>([&](UserWriter& users) {
+      return users.reserve({caller, bob, std::nullopt, 1, start, taken});
+    });
+  };
+  for (std::size_t i = 0; i < pool / 2; ++i) {
+    const auto reserved = next(alice);
+    ASSERT_EQ(reserved.size(), 1U);
+    taken.push_back({reserved[0].id, reserved[0].device});
+    ASSERT_EQ(consume(script, alice, "p" + std::to_string(i)).status, CommitStatus::committed);
+  }
+  EXPECT_THAT(next(alice), IsEmpty());
+  taken.pop_back();
+  EXPECT_EQ(next(alice).size(), 1U) << "an hour later";
+}
+
 TEST_P(KeyPackages, one_of_every_device_or_of_the_device_asked_for) {
   publish("on the phone", phone);
   publish("on the laptop", laptop);

@@ -141,6 +141,7 @@ TEST_P(Tables, keep_a_row_of_every_description) {
                      .uses = 1,
                      .revoked_at = after(2),
                      .revoked_by = alice});
+  keeps(KeyPackageClaim{alice, 7, core::DeviceId("phone"), 1, bob, start});
   keeps(BlockConflictRecord{convo.id, alice, bob, start, after(5)});
   for (const auto* table : all_tables()) {
     EXPECT_EQ(kept_[std::string(table->name)], 1) << table->name << " has no case here";

@@ -277,3 +277,26 @@ test("low stock is visible", async () => {
   assert.deepEqual([enough.available, enough.needsReplenish], [none.threshold, false]);
   assert.match(enough.oldestExpiresIn, /^(29d 23h|30d 0h)$/);
 });
+
+test("strangers, however many, take no more than half of a pool, and the last resort remains (K5, G31)", async () => {
+  const [victim, friend] = await world.users("victim", "friend");
+  const items = [];
+  for (let i = 0; i < 40; i += 1) items.push(item(await keyPackage({ identity: victim.did }), { expires: inDays(20) }));
+  items.push(item(await keyPackage({ identity: victim.did, lastResort: true }), { expires: inDays(20) }));
+  const { succeeded } = await victim.ok("publishKeyPackages", { keyPackages: items });
+  assert.equal(succeeded, items.length);
+  const strangers = await world.users(...Array.from({ length: 30 }, (_, i) => `stranger${i}`));
+  // Some only ask, some use up what they get, and ask again.
+  const convo = new Convo(Buffer.from(randomUUID().replaceAll("-", ""), "hex"));
+  const { keyPackages: [first] } = await claim(strangers[0], victim.did);
+  await strangers[0].ok("createConvo", { groupId: convo.id, cipherSuite: suite1, initialMembers: [victim.did], keyPackageHashes: [{ did: victim.did, hash: first.keyPackageHash }] });
+  const regular = new Set([first.keyPackageHash]);
+  for (const stranger of strangers) {
+    const { keyPackages: [given] } = await claim(stranger, victim.did);
+    if (!given.lastResort) regular.add(given.keyPackageHash);
+  }
+  assert.equal(regular.size, 20);
+  const { keyPackages: [spare] } = await claim(friend, victim.did);
+  assert.equal(spare.lastResort, true);
+  assert.equal((await stats(victim)).available >= 20, true);
+});

@@ -91,3 +91,15 @@ CREATE TABLE block_conflict (
   PRIMARY KEY (convo_id, blocker, blocked)
 );
 CREATE INDEX block_conflict_users ON block_conflict (blocker, blocked);
+
+-- Key packages handed out within the last hour: a pool is not drained by strangers.
+CREATE TABLE key_package_claim (
+  user_did text NOT NULL,
+  package  bigint NOT NULL,                                         -- key_package.id
+  device   text NOT NULL,
+  suite    bigint NOT NULL CHECK (suite BETWEEN 0 AND 65535),
+  caller   text NOT NULL,
+  at       bigint NOT NULL,
+  checksum bigint NOT NULL,
+  PRIMARY KEY (user_did, package)
+);

@@ -91,3 +91,15 @@ CREATE TABLE block_conflict (
   PRIMARY KEY (convo_id, blocker, blocked)
 ) STRICT;
 CREATE INDEX block_conflict_users ON block_conflict (blocker, blocked);
+
+-- Key packages handed out within the last hour: a pool is not drained by strangers.
+CREATE TABLE key_package_claim (
+  user_did TEXT NOT NULL,
+  package  INTEGER NOT NULL,                                         -- key_package.id
+  device   TEXT NOT NULL,
+  suite    INTEGER NOT NULL CHECK (suite BETWEEN 0 AND 65535),
+  caller   TEXT NOT NULL,
+  at       INTEGER NOT NULL,
+  checksum INTEGER NOT NULL,
+  PRIMARY KEY (user_did, package)
+) STRICT;
