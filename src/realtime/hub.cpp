@@ -25,8 +25,9 @@ std::size_t bytes_of(const LogEvent& event) {
 
 }  // namespace
 
-Subscription::Subscription(Hub& hub, core::Did user, std::optional<core::ConvoId> only)
-    : hub_(hub), user_(std::move(user)), only_(std::move(only)) {}
+Subscription::Subscription(Hub& hub, core::Did user, std::optional<core::ConvoId> only,
+                           core::DeviceId device)
+    : hub_(hub), user_(std::move(user)), only_(std::move(only)), device_(std::move(device)) {}
 
 Subscription::~Subscription() { hub_.drop(*this); }
 
@@ -64,8 +65,10 @@ Hub::Hub(HubLimits limits, obs::Metrics& metrics)
 
 std::unique_ptr<Subscription> Hub::subscribe(const core::Did& user,
                                              const std::vector<core::ConvoId>& convos,
-                                             std::optional<core::ConvoId> only) {
-  std::unique_ptr<Subscription> subscription(new Subscription(*this, user, std::move(only)));
+                                             std::optional<core::ConvoId> only,
+                                             core::DeviceId device) {
+  std::unique_ptr<Subscription> subscription(
+      new Subscription(*this, user, std::move(only), std::move(device)));
   const std::lock_guard lock(mutex_);
   auto& mine = by_user_[user.value];
   if (mine.size() >= limits_.subscriptions_per_user_max) {
@@ -160,6 +163,21 @@ void Hub::publish_change_locked(const RosterChange& change,
       erase_one(by_convo_, change.convo.value, subscription);
     }
   }
+}
+
+void Hub::end_device(const core::Did& user, const core::DeviceId& device) {
+  std::vector<std::move_only_function<void()>> wake;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto it = by_user_.find(user.value);
+    if (it == by_user_.end()) return;
+    for (auto* subscription : it->second) {
+      if (subscription->device_ != device) continue;
+      subscription->news_.ended = true;
+      if (subscription->ready_) wake.push_back(std::exchange(subscription->ready_, nullptr));
+    }
+  }
+  for (auto& ready : wake) ready();
 }
 
 void Hub::resync() {

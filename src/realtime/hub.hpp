@@ -29,6 +29,7 @@ struct Delivery {
   std::vector<LogEvent> events;  // in commit order
   bool overflowed = false;       // events were lost since the last take(): read the store
   bool resync = false;           // rows may exist that were never published: read the store
+  bool ended = false;            // the listener's device is no more: nothing further is for it
 };
 
 /// A user's membership: rows of `convo` after this number are readable.
@@ -54,12 +55,15 @@ class Subscription {
 
  private:
   friend class Hub;
-  Subscription(Hub& hub, core::Did user, std::optional<core::ConvoId> only);
-  bool has_news() const { return !news_.events.empty() || news_.overflowed || news_.resync; }
+  Subscription(Hub& hub, core::Did user, std::optional<core::ConvoId> only, core::DeviceId device);
+  bool has_news() const {
+    return !news_.events.empty() || news_.overflowed || news_.resync || news_.ended;
+  }
 
   Hub& hub_;
   const core::Did user_;
   const std::optional<core::ConvoId> only_;
+  const core::DeviceId device_;  // empty: not said
   // By conversation the `after` of the membership, as far as it is known. Guarded by the hub's
   // mutex, as is all below.
   std::unordered_map<std::string, core::Seq> convos_;
@@ -80,10 +84,15 @@ class Hub final : public LogSink {
   /// what comes after arrives here.
   std::unique_ptr<Subscription> subscribe(const core::Did& user,
                                           const std::vector<core::ConvoId>& convos,
-                                          std::optional<core::ConvoId> only);
+                                          std::optional<core::ConvoId> only,
+                                          core::DeviceId device = {});
   /// What was read after subscribing. Word of an earlier membership's end may still be under way;
   /// it does not end this one.
   void follow(Subscription& subscription, const std::vector<Membership>& memberships);
+
+  /// Ends what this device of the user listens to here. Of a server beside this one it does not
+  /// know.
+  void end_device(const core::Did& user, const core::DeviceId& device);
 
   void publish(std::vector<LogEvent> events) override;
   void resync() override;

@@ -89,6 +89,7 @@ Task<http::Response> handle_delete_device(Call call) {
       });
   auto packages = co_await writing;
   if (!packages) co_return error_response(packages.error());
+  call.services->hub.end_device(device.user, device.device);
   JsonWriter json;
   json.open().key("deleted").boolean(true).key("keyPackagesDeleted").number(*packages).close();
   co_return json_response(std::move(json));

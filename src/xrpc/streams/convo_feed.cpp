@@ -199,7 +199,11 @@ void ConvoFeed::take_live() {
     const std::lock_guard lock(mutex_);
     if (!live_ || !waiting_ || mode_ != Mode::live) return;
     auto news = live_->take();
-    if (news.overflowed) {
+    if (news.ended) {
+      out = last_words_locked("device-removed");
+      mode_ = Mode::ending;
+      news.events.clear();
+    } else if (news.overflowed) {
       // Told and cut, never skipped: the cursor says where to go on (L3).
       out = last_words_locked("slow-consumer");
       mode_ = Mode::ending;

@@ -10,7 +10,7 @@ Task<Result<std::shared_ptr<ConvoFeed>>> open_feed(Services* services, FeedReque
   // Subscribe first, then read who may see what: nothing can fall in between.
   std::vector<core::ConvoId> known;
   if (asked.only) known.push_back(*asked.only);
-  auto live = services->hub.subscribe(asked.user, known, asked.only);
+  auto live = services->hub.subscribe(asked.user, known, asked.only, asked.device);
   if (!live) {
     co_return std::unexpected(Error{Errc::rate_limited, "too many streams of one user", {}, 30});
   }

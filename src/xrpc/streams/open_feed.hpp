@@ -14,6 +14,7 @@ struct FeedRequest {
   core::Did user;
   std::optional<core::ConvoId> only;   // must be a member
   std::optional<StreamCursor> cursor;  // nothing: from now
+  core::DeviceId device{};             // whose stream it is, if the caller says so
 };
 /// not_member, rate_limited (too many streams of one user).
 Task<Result<std::shared_ptr<ConvoFeed>>> open_feed(Services* services, FeedRequest asked,

@@ -44,9 +44,10 @@ Task<http::Response> handle_stream_convo_events(Call call) {
   if (!query) co_return error_response(query.error());
   auto input = parse(*query);
   if (!input) co_return error_response(input.error());
-  auto opening =
-      open_feed(call.services, {call.caller.user, std::move(input->only), std::move(input->cursor)},
-                &sse_format());
+  auto opening = open_feed(
+      call.services,
+      {call.caller.user, std::move(input->only), std::move(input->cursor), call.caller.device},
+      &sse_format());
   auto feed = co_await opening;
   if (!feed) co_return error_response(feed.error());
   co_return stream_of(std::move(*feed));

@@ -77,7 +77,7 @@ std::optional<StreamCursor> cursor_of(const Query& query) {
 
 http::CloseReason close_reason(const std::string& end) {
   if (end == "slow-consumer") return {http::close_try_again, end};
-  if (end == "removed") return {http::close_policy, end};
+  if (end == "removed" || end == "device-removed") return {http::close_policy, end};
   return {http::close_going_away, "come back with your cursor"};
 }
 
@@ -151,6 +151,7 @@ Task<http::Response> handle_subscribe_convo_events(Call call) {
   }
   if (ticket->convo) asked.only = std::move(ticket->convo);
   asked.user = std::move(ticket->user);
+  asked.device = std::move(ticket->device);
 
   auto opening = open_feed(call.services, std::move(asked), &cbor_format());
   auto feed = co_await opening;

@@ -7,7 +7,9 @@ import { connect } from "node:net";
 import { after, before, test } from "node:test";
 import { Subscription } from "@atproto/xrpc-server";
 import { EventSocket, nsid } from "./lib/event_socket.mjs";
-import { Convo, World, bytesOf } from "./lib/world.mjs";
+import { EventStream } from "./lib/event_stream.mjs";
+import { newSigner } from "./lib/handmade.mjs";
+import { Convo, World, base64, bytesOf } from "./lib/world.mjs";
 
 let world;
 const open = [];
@@ -195,6 +197,29 @@ async function rawSocket(user) {
   assert.match(String(chunks[0]), /^HTTP\/1\.1 101 /);
   return { write: (bytes) => socket.write(bytes), answer };
 }
+
+test("a removed device hears no more, by sockets and streams, and its tickets are void; others go on", async () => {
+  const [alice, bob] = await world.users("alice", "bob");
+  const convo = await Convo.create(alice, [bob]);
+  const { deviceId } = await bob.ok("registerDevice", { deviceName: "lost", deviceUUID: randomUUID(), keyPackages: [], signaturePublicKey: { $bytes: base64((await newSigner()).publicKey) } });
+  const lost = bob.on(deviceId);
+  const [of, other] = [await follow(lost), await follow(bob)];
+  const stream = new EventStream(world.server, { did: bob.did, token: (method) => lost.identity.token(method) });
+  await stream.open();
+  await convo.send(alice);
+  await of.untilRow(convo.id, 1);
+  await stream.until(1);
+  const { ticket } = await lost.ok("getSubscriptionTicket", {});
+  await bob.ok("deleteDevice", { deviceId });
+  await of.untilClosed();
+  assert.equal(of.closed.code, 1008);
+  await stream.untilEnded();
+  assert.equal(stream.events.at(-1).reason, "device-removed");
+  await convo.send(alice);
+  await other.untilRow(convo.id, 2);
+  assert.ok(of.rows.every(({ seq }) => seq < 2));
+  await assert.rejects(new EventSocket(bob).connect({ ticket }), ({ status }) => status === 401);
+});
 
 test("when the server stops, sockets are told to go", async () => {
   const bob = await world.user("bob");

@@ -313,5 +313,19 @@ TEST_F(HubTest, the_end_of_an_earlier_membership_does_not_end_the_one_that_is_fo
   }
 }
 
+TEST_F(HubTest, ends_what_one_device_listens_to_and_no_more) {
+  const auto phone = hub.subscribe(alice, {one}, std::nullopt, core::DeviceId("phone"));
+  const auto unnamed = hub.subscribe(alice, {one}, std::nullopt);
+  const auto others = hub.subscribe(bob, {one}, std::nullopt, core::DeviceId("phone"));
+  bool woken = false;
+  phone->wait([&] { woken = true; });
+
+  hub.end_device(alice, core::DeviceId("phone"));
+
+  EXPECT_TRUE(woken);
+  EXPECT_TRUE(phone->take().ended);
+  for (const auto* other : {&unnamed, &others}) EXPECT_FALSE((*other)->take().ended);
+}
+
 }  // namespace
 }  // namespace catbird::realtime
