@@ -30,7 +30,7 @@ DEFS_ONLY = {"defs", "message.defs"}  # Files that hold no method.
 # Any method may answer these, so no method declares them.
 GENERAL_ERRORS = {"InvalidRequest", "Conflict", "AuthenticationRequired", "RateLimitExceeded",
                   "TemporarilyUnavailable", "Overloaded", "InternalServerError", "StorageCorrupt",
-                  "MethodNotImplemented"}
+                  "MethodNotImplemented", "AccountTakedown"}
 # Older clients know these; this server says the same thing under another name, or never.
 KEPT_FOR_CLIENTS = {"ConvoNotFound", "ConversationNotFound", "LastMember",
                     "InvalidAsset", "InvalidBatch",

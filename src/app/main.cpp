@@ -2,6 +2,7 @@
 #include "app/commands.hpp"
 #include "app/config.hpp"
 #include "app/node.hpp"
+#include "app/orders.hpp"
 #include "obs/log.hpp"
 
 #include <CLI/CLI.hpp>
@@ -49,6 +50,7 @@ struct Arguments {
   bool replace = false;
   storage::Roles roles;
   std::string from;
+  app::Order order;
 };
 
 void describe(CLI::App& cli, Arguments& arguments) {
@@ -89,6 +91,15 @@ void describe(CLI::App& cli, Arguments& arguments) {
       "import-predecessor", "Copy what the Rust server's database holds; stop both servers first");
   import->add_option("--from", arguments.from, "postgresql://… of the predecessor's database")
       ->required();
+  const auto add_order = [&](const char* name, const char* text) {
+    auto* command = cli.add_subcommand(name, text);
+    command->add_option("DID", arguments.order.did, "The user")->required();
+    command->add_option("--reason", arguments.order.reason, "Goes on record")->required();
+  };
+  add_order("suspend", "Refuse every request of a user, and end its streams");
+  add_order("lift", "End a suspension");
+  add_order("erase", "Take a user out of all conversations and forget what is kept for it");
+  cli.add_subcommand("acts", "Print who is suspended and what was done to users");
   cli.add_subcommand("cleanup", "Take away what has expired from PostgreSQL, once");
 }
 
@@ -111,6 +122,14 @@ int run(int argc, char** argv) {
   auto config = app::read_config(environment(file.value_or(std::map<std::string, std::string>{})));
   if (!config) return refuse(config.error().detail);
 
+  for (const auto* order : {"suspend", "lift", "erase", "acts"}) {
+    if (!cli.got_subcommand(order)) continue;
+    arguments.order.what = order;
+    auto answer = app::place_order(*config, arguments.order);
+    if (!answer) return refuse(answer.error().detail);
+    std::printf("%s\n", answer->c_str());
+    return 0;
+  }
   Result<void> done{};
   if (cli.got_subcommand("token")) {
     done = app::print_token(*config, arguments.token);

@@ -7,6 +7,7 @@
 #include "app/foreign_rows.hpp"
 #include "app/io_executor.hpp"
 #include "app/open_store.hpp"
+#include "app/orders.hpp"
 #include "app/retention.hpp"
 #include "app/system_clock.hpp"
 #include "app/threads.hpp"
@@ -89,6 +90,7 @@ class NodeImpl final : public Node {
   std::unique_ptr<ReaderPool> readers_;
   std::vector<std::unique_ptr<actors::CommitLane>> lanes_;
   std::unique_ptr<ForeignRows> foreign_rows_;
+  std::unique_ptr<Orders> orders_;
   std::unique_ptr<Retention> retention_;
   std::unique_ptr<actors::ActorMetrics> actor_metrics_;
   std::unique_ptr<actors::Engine> engine_;
@@ -128,6 +130,7 @@ Result<void> NodeImpl::open() {
   readers_ = std::move(*pool);
   build_engine(*fence);
   if (auto opened = open_retention(); !opened) return opened;
+  if (auto started = orders_->start(); !started) return started;
   return listen();
 }
 
@@ -219,6 +222,7 @@ void NodeImpl::build_engine(core::Fence fence) {
   foreign_rows_.reset(new ForeignRows(
       {.timers = workers_.front()->executor, .readers = *readers_, .hub = *hub_, .alone = alone}));
   foreign_rows_->start();
+  orders_ = std::make_unique<Orders>(orders_folder(config_), *services_);
   router_ = std::make_unique<xrpc::Router>(*services_, readiness_);
   metrics_->on_collect([this] { collect_gauges(); });
 }

@@ -67,6 +67,7 @@ enum class Errc {
   invalid_psk_hash,           // an invite's hash that is no SHA-256
   invite_not_found,           // no such invite to the caller
   already_revoked,            // an invite that is revoked
+  account_suspended,          // the operator has suspended the caller
   not_authorized,             // statistics of a conversation that the caller does not administer
   mutual_block_detected,      // a conversation of users who block each other
   blocked_by_member,          // an addition of somebody who blocks or is blocked

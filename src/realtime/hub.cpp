@@ -166,14 +166,20 @@ void Hub::publish_change_locked(const RosterChange& change,
 }
 
 void Hub::end_device(const core::Did& user, const core::DeviceId& device) {
+  end_those(user, &device, "device-removed");
+}
+
+void Hub::end_user(const core::Did& user, std::string_view why) { end_those(user, nullptr, why); }
+
+void Hub::end_those(const core::Did& user, const core::DeviceId* device, std::string_view why) {
   std::vector<std::move_only_function<void()>> wake;
   {
     const std::lock_guard lock(mutex_);
     const auto it = by_user_.find(user.value);
     if (it == by_user_.end()) return;
     for (auto* subscription : it->second) {
-      if (subscription->device_ != device) continue;
-      subscription->news_.ended = true;
+      if (device != nullptr && subscription->device_ != *device) continue;
+      subscription->news_.ended = why;
       if (subscription->ready_) wake.push_back(std::exchange(subscription->ready_, nullptr));
     }
   }

@@ -13,6 +13,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -29,7 +30,7 @@ struct Delivery {
   std::vector<LogEvent> events;  // in commit order
   bool overflowed = false;       // events were lost since the last take(): read the store
   bool resync = false;           // rows may exist that were never published: read the store
-  bool ended = false;            // the listener's device is no more: nothing further is for it
+  std::string_view ended{};      // a literal that says why nothing further is for this listener
 };
 
 /// A user's membership: rows of `convo` after this number are readable.
@@ -57,7 +58,7 @@ class Subscription {
   friend class Hub;
   Subscription(Hub& hub, core::Did user, std::optional<core::ConvoId> only, core::DeviceId device);
   bool has_news() const {
-    return !news_.events.empty() || news_.overflowed || news_.resync || news_.ended;
+    return !news_.events.empty() || news_.overflowed || news_.resync || !news_.ended.empty();
   }
 
   Hub& hub_;
@@ -93,6 +94,8 @@ class Hub final : public LogSink {
   /// Ends what this device of the user listens to here. Of a server beside this one it does not
   /// know.
   void end_device(const core::Did& user, const core::DeviceId& device);
+  /// The same for all that the user listens to. `why`: a literal.
+  void end_user(const core::Did& user, std::string_view why);
 
   void publish(std::vector<LogEvent> events) override;
   void resync() override;
@@ -111,6 +114,7 @@ class Hub final : public LogSink {
 
   void drop(Subscription& subscription);
   void add_locked(Subscription& subscription, const core::ConvoId& convo, core::Seq after);
+  void end_those(const core::Did& user, const core::DeviceId* device, std::string_view why);
   void publish_change_locked(const RosterChange& change,
                              std::vector<std::move_only_function<void()>>& wake);
   void push_locked(Subscription& subscription, const LogEvent& event,

@@ -69,6 +69,8 @@ constexpr auto table = std::to_array<ErrorRow>({
     {Errc::invalid_psk_hash, 400, "InvalidPSKHash", "pskHash must be a SHA-256 in hexadecimal", 0},
     {Errc::invite_not_found, 404, "InviteNotFound", "no such invite", 0},
     {Errc::already_revoked, 409, "AlreadyRevoked", "the invite is revoked already", 0},
+    {Errc::account_suspended, 403, "AccountTakedown",
+     "the operator of this server has suspended this account", 0},
     {Errc::not_authorized, 403, "NotAuthorized", "only an admin may see this", 0},
     {Errc::mutual_block_detected, 403, "MutualBlockDetected", "one of these users blocks another",
      0},

@@ -152,6 +152,10 @@ void Router::call_method(http::Request request, http::Respond respond) {
 }
 
 void Router::authenticated(const Endpoint& endpoint, Call call, http::Respond respond) {
+  if (services_.suspended.contains(call.caller.user)) {
+    respond(error_response(Error{Errc::account_suspended, {}, {}, 0}));
+    return;
+  }
   const auto wait =
       services_.limiter.take(call.caller.user.value, endpoint.rate, services_.timers.now());
   if (wait != 0) {

@@ -11,6 +11,7 @@
 #include "obs/metrics.hpp"
 #include "realtime/hub.hpp"
 #include "social/blocks.hpp"
+#include "xrpc/operator/suspensions.hpp"
 #include "xrpc/rate_limiter.hpp"
 #include "xrpc/sender_tags.hpp"
 #include "xrpc/token_seal.hpp"
@@ -57,6 +58,7 @@ struct Services {
   /// store, so that no cursor stands above a row that was not shown.
   std::function<bool()> live_is_complete = [] { return true; };
   social::Blocks* blocks = nullptr;  // null: ENABLE_BLOCK_CHECKS is off
+  Suspensions suspended{};
 };
 
 }  // namespace catbird::xrpc

@@ -3,6 +3,7 @@
 // 0004_governance.sql.
 #include "storage/tables/accounts.hpp"
 #include "storage/tables/conversations.hpp"
+#include "storage/tables/operations.hpp"
 #include "storage/tables/requests.hpp"
 
 #include <array>
@@ -203,6 +204,20 @@ Result<void> add_governance(std::vector<Cells> policy, std::vector<Cells> modera
   return {};
 }
 
+const TableSpec& SuspensionRecord::table() {
+  static const TableSpec spec{
+      .name = "suspension", .columns = {{"user_did"}, {"reason"}, {"at", integer}}, .key = 1};
+  return spec;
+}
+
+const TableSpec& OperatorAct::table() {
+  static const TableSpec spec{
+      .name = "operator_act",
+      .columns = {{"id"}, {"what"}, {"user_did"}, {"reason"}, {"at", integer}, {"outcome"}},
+      .key = 1};
+  return spec;
+}
+
 const TableSpec& BlockConflictRecord::table() {
   static const TableSpec spec{.name = "block_conflict",
                               .columns = {{"convo_id"},
@@ -257,7 +272,8 @@ std::span<const TableSpec* const> all_tables() {
       &ChatRequestRecord::table(),   &HeldMessage::table(),        &ChatRequestSettings::table(),
       &BlockedSender::table(),       &NoticeRecord::table(),       &PolicyRecord::table(),
       &ModeratorRecord::table(),     &ReportRecord::table(),       &InviteRecord::table(),
-      &BlockConflictRecord::table(), &KeyPackageClaim::table()};
+      &BlockConflictRecord::table(), &KeyPackageClaim::table(),    &SuspensionRecord::table(),
+      &OperatorAct::table()};
   return tables;
 }
 

@@ -199,8 +199,8 @@ void ConvoFeed::take_live() {
     const std::lock_guard lock(mutex_);
     if (!live_ || !waiting_ || mode_ != Mode::live) return;
     auto news = live_->take();
-    if (news.ended) {
-      out = last_words_locked("device-removed");
+    if (!news.ended.empty()) {
+      out = last_words_locked(news.ended);
       mode_ = Mode::ending;
       news.events.clear();
     } else if (news.overflowed) {

@@ -77,7 +77,8 @@ std::optional<StreamCursor> cursor_of(const Query& query) {
 
 http::CloseReason close_reason(const std::string& end) {
   if (end == "slow-consumer") return {http::close_try_again, end};
-  if (end == "removed" || end == "device-removed") return {http::close_policy, end};
+  if (end == "removed" || end == "device-removed" || end == "suspended")
+    return {http::close_policy, end};
   return {http::close_going_away, "come back with your cursor"};
 }
 
@@ -143,6 +144,9 @@ Task<http::Response> handle_subscribe_convo_events(Call call) {
           storage::UserWriter& writer) { return take_ticket(writer.tables(), hash, now); });
   auto ticket = co_await writing;
   if (!ticket) co_return error_response(ticket.error());
+  if (call.services->suspended.contains(ticket->user)) {
+    co_return error_response(Error{Errc::account_suspended, {}, {}, 0});
+  }
   const auto wait = call.services->limiter.take(ticket->user.value, RateClass::other,
                                                 call.services->timers.now());
   if (wait != 0) co_return error_response(Error{Errc::rate_limited, {}, {}, wait});

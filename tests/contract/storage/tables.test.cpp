@@ -3,6 +3,7 @@
 #include "contract/storage/fixture.hpp"
 #include "storage/tables/accounts.hpp"
 #include "storage/tables/conversations.hpp"
+#include "storage/tables/operations.hpp"
 #include "storage/tables/requests.hpp"
 
 #include <gmock/gmock.h>
@@ -142,6 +143,8 @@ TEST_P(Tables, keep_a_row_of_every_description) {
                      .revoked_at = after(2),
                      .revoked_by = alice});
   keeps(KeyPackageClaim{alice, 7, core::DeviceId("phone"), 1, bob, start});
+  keeps(SuspensionRecord{bob, "spam", start});
+  keeps(OperatorAct{"1", "suspend", bob, "spam", start, "done"});
   keeps(BlockConflictRecord{convo.id, alice, bob, start, after(5)});
   for (const auto* table : all_tables()) {
     EXPECT_EQ(kept_[std::string(table->name)], 1) << table->name << " has no case here";

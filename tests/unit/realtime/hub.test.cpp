@@ -323,8 +323,8 @@ TEST_F(HubTest, ends_what_one_device_listens_to_and_no_more) {
   hub.end_device(alice, core::DeviceId("phone"));
 
   EXPECT_TRUE(woken);
-  EXPECT_TRUE(phone->take().ended);
-  for (const auto* other : {&unnamed, &others}) EXPECT_FALSE((*other)->take().ended);
+  EXPECT_EQ(phone->take().ended, "device-removed");
+  for (const auto* other : {&unnamed, &others}) EXPECT_EQ((*other)->take().ended, "");
 }
 
 }  // namespace

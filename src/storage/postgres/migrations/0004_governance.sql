@@ -103,3 +103,20 @@ CREATE TABLE key_package_claim (
   checksum bigint NOT NULL,
   PRIMARY KEY (user_did, package)
 );
+
+-- What the operator has done to users: who is suspended, and a line for each order.
+CREATE TABLE suspension (
+  user_did text PRIMARY KEY,
+  reason   text NOT NULL,
+  at       bigint NOT NULL,
+  checksum bigint NOT NULL
+);
+CREATE TABLE operator_act (
+  id       text PRIMARY KEY,
+  what     text NOT NULL CHECK (what IN ('suspend', 'lift', 'erase')),
+  user_did text NOT NULL,
+  reason   text NOT NULL,
+  at       bigint NOT NULL,
+  outcome  text NOT NULL,
+  checksum bigint NOT NULL
+);

@@ -103,3 +103,20 @@ CREATE TABLE key_package_claim (
   checksum INTEGER NOT NULL,
   PRIMARY KEY (user_did, package)
 ) STRICT;
+
+-- What the operator has done to users: who is suspended, and a line for each order.
+CREATE TABLE suspension (
+  user_did TEXT PRIMARY KEY NOT NULL,
+  reason   TEXT NOT NULL,
+  at       INTEGER NOT NULL,
+  checksum INTEGER NOT NULL
+) STRICT;
+CREATE TABLE operator_act (
+  id       TEXT PRIMARY KEY NOT NULL,
+  what     TEXT NOT NULL CHECK (what IN ('suspend', 'lift', 'erase')),
+  user_did TEXT NOT NULL,
+  reason   TEXT NOT NULL,
+  at       INTEGER NOT NULL,
+  outcome  TEXT NOT NULL,
+  checksum INTEGER NOT NULL
+) STRICT;

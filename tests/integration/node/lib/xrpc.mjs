@@ -10,7 +10,7 @@ const pauseMsMax = 1000;
 const callCeilingMs = 60_000;
 // Names any method may answer, which the lexicons therefore do not repeat. A 500 is never allowed.
 const generalNames = new Set(["InvalidRequest", "AuthenticationRequired", "NotMember", "Conflict",
-  "RateLimitExceeded", "TemporarilyUnavailable", "Overloaded", "MethodNotImplemented"]);
+  "RateLimitExceeded", "TemporarilyUnavailable", "Overloaded", "MethodNotImplemented", "AccountTakedown"]);
 // Undeclared on purpose: clients react to the status, which a declared name would hide from them.
 const undeclaredNames = { processExternalCommit: ["EpochMismatch"] };
 
