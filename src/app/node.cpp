@@ -130,7 +130,7 @@ Result<void> NodeImpl::open() {
   readers_ = std::move(*pool);
   build_engine(*fence);
   if (auto opened = open_retention(); !opened) return opened;
-  if (auto started = orders_->start(); !started) return started;
+  orders_->start();
   return listen();
 }
 

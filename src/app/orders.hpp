@@ -5,7 +5,6 @@
 #include "base/result.hpp"
 #include "xrpc/services.hpp"
 
-#include <atomic>
 #include <chrono>
 #include <string>
 
@@ -29,8 +28,8 @@ class Orders {
   /// `services` and this outlive the last timer and read.
   Orders(std::string folder, xrpc::Services& services)
       : folder_(std::move(folder)), services_(services) {}
-  /// Makes the folder. Fails with one line.
-  Result<void> start();
+  /// Makes the folder. Where that is not possible the server runs without orders, and says so.
+  void start();
 
  private:
   static constexpr std::chrono::milliseconds every{500};
