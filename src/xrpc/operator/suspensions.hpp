@@ -32,6 +32,7 @@ class Suspensions {
     users_ = std::move(users);
     none_ = users_.empty();
     std::vector<core::Did> found;
+    found.reserve(fresh.size());
     for (auto& user : fresh) found.emplace_back(std::move(user));
     return found;
   }

@@ -37,7 +37,7 @@ for (const [first, second] of [["actors", "direct"], ["actors", "actors"]]) {
     test("of 64 commits on one epoch exactly one wins, in every round", () =>
       arena.race("one_commit_wins_each_epoch", { scale: scaled(30), watch: ["committer 5"] }));
 
-    test("32 claimers get every key package, none twice", () =>
+    test("32 claimers get one key package of every device, none twice", () =>
       arena.race("key_packages_are_handed_out_once", { scale: scaled(20) }));
 
     test("a mixture of everything, with readers on streams", () =>

@@ -32,7 +32,7 @@ for (const mode of modes) {
     test("of 64 commits on one epoch exactly one wins, in every round", () =>
       arena.race("one_commit_wins_each_epoch", { scale: scaled(200), watch: ["committer 5"] }));
 
-    test("32 claimers get every key package, none twice, and asking again changes nothing", () =>
+    test("32 claimers get one key package of every device, none twice, and asking again changes nothing", () =>
       arena.race("key_packages_are_handed_out_once", { scale: reduced(125) }));
 
     test("conversations touched for the first time by 8 clients at once spawn one actor each", async () => {
