@@ -17,6 +17,7 @@
 #include "obs/log.hpp"
 #include "social/block_reader.hpp"
 #include "social/limits.hpp"
+#include "xrpc/operator/acts.hpp"
 #include "xrpc/router.hpp"
 
 #include <boost/asio/executor_work_guard.hpp>
@@ -69,6 +70,7 @@ class NodeImpl final : public Node {
   void open_blocks();
   void build_engine(core::Fence fence);
   Result<void> open_retention();
+  Result<void> open_orders();
   void open_gateway(const std::vector<actors::Executor*>& executors);
   Result<void> listen();
   xrpc::ServiceSettings settings() const;
@@ -130,7 +132,7 @@ Result<void> NodeImpl::open() {
   readers_ = std::move(*pool);
   build_engine(*fence);
   if (auto opened = open_retention(); !opened) return opened;
-  orders_->start();
+  if (auto opened = open_orders(); !opened) return opened;
   return listen();
 }
 
@@ -225,6 +227,17 @@ void NodeImpl::build_engine(core::Fence fence) {
   orders_ = std::make_unique<Orders>(orders_folder(config_), *services_);
   router_ = std::make_unique<xrpc::Router>(*services_, readiness_);
   metrics_->on_collect([this] { collect_gauges(); });
+}
+
+// Nobody who is suspended is served, not even in the first moment.
+Result<void> NodeImpl::open_orders() {
+  auto reader = stores_->open_reader();
+  if (!reader) return std::unexpected(reader.error());
+  auto users = xrpc::suspended_users(**reader);
+  if (!users) return std::unexpected(users.error());
+  services_->suspended.replace(std::move(*users));
+  orders_->start();
+  return {};
 }
 
 Result<void> NodeImpl::open_retention() {

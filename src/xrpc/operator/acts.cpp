@@ -216,15 +216,16 @@ Task<Result<std::string>> list_acts(Services* services) {
   co_return text;
 }
 
+Result<std::set<std::string>> suspended_users(storage::Reader& reader) {
+  auto rows = storage::select<SuspensionRecord>(reader.tables(), {.where = {}});
+  if (!rows) return std::unexpected(rows.error());
+  std::set<std::string> users;
+  for (auto& row : *rows) users.insert(std::move(row.user.value));
+  return users;
+}
+
 Task<Result<void>> refresh_suspensions(Services* services) {
-  auto reading = read<std::set<std::string>>(
-      services, [](storage::Reader& reader) -> Result<std::set<std::string>> {
-        auto rows = storage::select<SuspensionRecord>(reader.tables(), {.where = {}});
-        if (!rows) return std::unexpected(rows.error());
-        std::set<std::string> users;
-        for (auto& row : *rows) users.insert(std::move(row.user.value));
-        return users;
-      });
+  auto reading = read<std::set<std::string>>(services, suspended_users);
   auto users = co_await reading;
   if (!users) co_return std::unexpected(users.error());
   for (const auto& user : services->suspended.replace(std::move(*users))) {

@@ -3,6 +3,7 @@
 
 #include "xrpc/ask.hpp"
 
+#include <set>
 #include <string>
 
 // What an operator may do to a user (docs/adr/0020). Each act is on record (storage::OperatorAct)
@@ -20,6 +21,8 @@ Task<Result<std::string>> erase_user(Services* services, core::Did user, std::st
 /// Who is suspended, and the newest acts, a line each.
 Task<Result<std::string>> list_acts(Services* services);
 
+/// Who is suspended. Blocks: a reader thread, or the start.
+Result<std::set<std::string>> suspended_users(storage::Reader& reader);
 /// Asks the store who is suspended, and ends the streams of those that are so since.
 Task<Result<void>> refresh_suspensions(Services* services);
 
