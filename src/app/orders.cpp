@@ -114,7 +114,7 @@ void Orders::start() {
     obs::log(obs::Level::warn, log_target, "no orders of the operator: their folder is missing",
              {{"folder", folder_}, {"reason", error.message()}});
   }
-  refresh();
+  wait();
 }
 
 void Orders::wait() {

@@ -28,7 +28,8 @@ class Orders {
   /// `services` and this outlive the last timer and read.
   Orders(std::string folder, xrpc::Services& services)
       : folder_(std::move(folder)), services_(services) {}
-  /// Makes the folder. Where that is not possible the server runs without orders, and says so.
+  /// Makes the folder; who is suspended is known by then. Where that is not possible the server
+  /// runs without orders, and says so.
   void start();
 
  private:

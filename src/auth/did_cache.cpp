@@ -3,6 +3,7 @@
 
 #include "auth/did_document.hpp"
 #include "auth/limits.hpp"
+#include "base/age.hpp"
 #include "obs/log.hpp"
 
 #include <algorithm>
@@ -19,11 +20,6 @@ constexpr int status_gone = 410;  // a deactivated did:plc
 
 std::int64_t to_ms(std::chrono::seconds seconds) {
   return std::chrono::milliseconds(seconds).count();
-}
-
-/// False also if the clock went back behind `since`: such an age says nothing.
-bool is_within(std::int64_t since, std::int64_t now, std::int64_t life_ms) {
-  return now >= since && now - life_ms < since;
 }
 
 std::unexpected<Error> unreachable() {

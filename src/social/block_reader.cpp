@@ -2,6 +2,7 @@
 #include "social/block_reader.hpp"
 
 #include "auth/did.hpp"
+#include "base/age.hpp"
 #include "social/block_records.hpp"
 #include "social/limits.hpp"
 
@@ -15,11 +16,6 @@ constexpr int status_ok = 200;
 constexpr int status_bad_request = 400;
 constexpr int status_not_found = 404;
 constexpr int status_gone = 410;
-
-/// False also if the clock went back behind `since`: such an age says nothing.
-bool is_within(std::int64_t since, std::int64_t now, std::int64_t life_ms) {
-  return now >= since && now - life_ms < since;
-}
 
 std::unexpected<Error> unreachable() {
   return fail(Errc::bluesky_unavailable, "a user's block list cannot be read now");

@@ -223,6 +223,25 @@ Result<void> erase(TableWriter& tables, const T& row) {
   return {};
 }
 
+/// Stores a row whose key was made for it.
+template <class T>
+Result<void> insert_new(TableWriter& tables, const T& row) {
+  auto added = insert(tables, row);
+  if (!added) return std::unexpected(added.error());
+  if (!*added) return fail(Errc::internal, "an id was made twice");
+  return {};
+}
+/// Erases what the selection gives.
+template <class T>
+Result<void> erase_rows(TableWriter& tables, const Selection& selection) {
+  auto rows = select<T>(tables, selection);
+  if (!rows) return std::unexpected(rows.error());
+  for (const auto& row : *rows) {
+    if (auto done = erase(tables, row); !done) return done;
+  }
+  return {};
+}
+
 /// Every table described so, for the tests that compare.
 std::span<const TableSpec* const> all_tables();
 

@@ -58,6 +58,14 @@ Result<Address> address(std::string_view text) {
   return out;
 }
 
+Result<core::Did> user_of(const Fields& fields, std::string_view name) {
+  auto text = fields.text(name);
+  if (!text) return std::unexpected(text.error());
+  auto who = address(*text);
+  if (!who) return std::unexpected(who.error());
+  return std::move(who->user);
+}
+
 Result<std::vector<core::Did>> users(const std::vector<std::string>& texts, std::size_t max) {
   if (texts.size() > max) return fail(Errc::too_many_dids);
   std::vector<core::Did> out;

@@ -30,6 +30,8 @@ struct Address {
   std::optional<core::DeviceId> device;
 };
 Result<Address> address(std::string_view text);
+/// The user that a required field names.
+Result<core::Did> user_of(const Fields& fields, std::string_view name);
 /// Bare user DIDs of a list (a device is allowed and cut off); too_many_dids above `max`.
 Result<std::vector<core::Did>> users(const std::vector<std::string>& texts, std::size_t max);
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "xrpc/blocks/block_check.hpp"
 
+#include "xrpc/governance/standing.hpp"
+
 #include <memory>
 #include <mutex>
 
@@ -157,15 +159,10 @@ Task<Result<void>> check_blocks_of_addition(Services* services, core::ConvoId co
       services, [convo, caller](storage::Reader& reader) -> Result<std::vector<core::Did>> {
         auto loaded = reader.load(convo);
         if (!loaded) return std::unexpected(loaded.error());
-        const auto& roster = loaded->state.members;
-        const auto* own = roster.find(caller);
-        std::vector<core::Did> members;
-        if (own == nullptr || !own->active()) return members;  // will be refused
-        members.push_back(caller);
-        for (const auto& member : roster.entries()) {
-          if (member.active() && &member != own)
-            members.emplace_back(std::string(roster.name(member)));
-        }
+        auto members = active_members(loaded->state);
+        const auto own = std::ranges::find(members, caller);
+        if (own == members.end()) return std::vector<core::Did>();  // will be refused
+        std::rotate(members.begin(), own, own + 1);                 // the caller first
         return members;
       });
   auto present = co_await reading;

@@ -69,10 +69,7 @@ Task<http::Response> handle_get_block_status(Call call) {
   auto loading = load_for(call.services, *convo, call.caller.user, Needs::admin, Errc::not_admin);
   auto state = co_await loading;
   if (!state) co_return error_response(state.error());
-  std::vector<core::Did> members;
-  for (const auto& member : state->members.entries()) {
-    if (member.active()) members.emplace_back(std::string(state->members.name(member)));
-  }
+  auto members = active_members(*state);
   const auto count = members.size();
   auto looking = all_blocks_among(call.services, std::move(members));
   auto found = co_await looking;

@@ -39,14 +39,6 @@ struct Affected {
   std::optional<Timestamp> told_at;
 };
 
-Result<core::Did> user_of(const Fields& fields, std::string_view name) {
-  auto text = fields.text(name);
-  if (!text) return std::unexpected(text.error());
-  auto who = address(*text);
-  if (!who) return std::unexpected(who.error());
-  return std::move(who->user);
-}
-
 Result<Change> parse(const Fields& fields, const core::Did& caller) {
   auto blocker = user_of(fields, "blockerDid");
   if (!blocker) return std::unexpected(blocker.error());

@@ -178,15 +178,11 @@ Result<std::uint64_t> delete_device(storage::UserWriter& writer, const core::Cal
   if (auto done = forget_push_token(tables, device, now); !done) {
     return std::unexpected(done.error());
   }
-  auto additions = storage::select<PendingAddition>(tables, its);
-  if (!additions) return std::unexpected(additions.error());
-  for (const auto& addition : *additions) {
-    if (auto done = erase(tables, addition); !done) return std::unexpected(done.error());
+  if (auto done = storage::erase_rows<PendingAddition>(tables, its); !done) {
+    return std::unexpected(done.error());
   }
-  auto tickets = storage::select<storage::SubscriptionTicket>(tables, its);
-  if (!tickets) return std::unexpected(tickets.error());
-  for (const auto& ticket : *tickets) {
-    if (auto done = erase(tables, ticket); !done) return std::unexpected(done.error());
+  if (auto done = storage::erase_rows<storage::SubscriptionTicket>(tables, its); !done) {
+    return std::unexpected(done.error());
   }
   if (auto done = erase(tables, **record); !done) return std::unexpected(done.error());
   return writer.revoke(device, std::nullopt, now);

@@ -50,11 +50,9 @@ Result<ReportRecord> parse(const Fields& fields, const core::Did& reporter, Time
   auto convo = convo_id_of(fields);
   if (!convo) return std::unexpected(convo.error());
   report.convo = std::move(*convo);
-  auto text = fields.text("reportedDid");
-  if (!text) return std::unexpected(text.error());
-  auto reported = address(*text);
+  auto reported = user_of(fields, "reportedDid");
   if (!reported) return std::unexpected(reported.error());
-  report.reported = std::move(reported->user);
+  report.reported = std::move(*reported);
   if (report.reported == reporter) return fail(Errc::cannot_report_self);
   auto category = text_within(fields, "category", core::category_bytes_max);
   if (!category) return std::unexpected(category.error());

@@ -22,13 +22,11 @@ struct Asked {
 Result<Asked> parse(const Body& body, std::string_view method, std::string_view target_name) {
   auto convo = convo_id_of(body.fields());
   if (!convo) return std::unexpected(convo.error());
-  auto text = body.fields().text(target_name);
-  if (!text) return std::unexpected(text.error());
-  auto target = address(*text);
+  auto target = user_of(body.fields(), target_name);
   if (!target) return std::unexpected(target.error());
   auto key = request_key(body, method, {});
   if (!key) return std::unexpected(key.error());
-  return Asked{std::move(*convo), std::move(target->user), std::move(*key)};
+  return Asked{std::move(*convo), std::move(*target), std::move(*key)};
 }
 
 Task<http::Response> change_role(Call call, std::string_view method, core::Role role, bool grant) {

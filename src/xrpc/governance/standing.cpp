@@ -9,6 +9,14 @@ RoleIn role_in(const core::Snapshot& convo, const core::Did& user) {
   return {.member = true, .admin = member->admin, .moderator = member->moderator};
 }
 
+std::vector<core::Did> active_members(const core::Snapshot& convo) {
+  std::vector<core::Did> members;
+  for (const auto& member : convo.members.entries()) {
+    if (member.active()) members.emplace_back(std::string(convo.members.name(member)));
+  }
+  return members;
+}
+
 Result<void> check_role(const core::Snapshot& convo, const core::Did& user, Needs needs,
                         Errc refusal) {
   const auto role = role_in(convo, user);

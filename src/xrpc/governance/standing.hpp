@@ -19,6 +19,7 @@ struct RoleIn {
   bool moderator = false;
 };
 RoleIn role_in(const core::Snapshot& convo, const core::Did& user);
+std::vector<core::Did> active_members(const core::Snapshot& convo);
 
 /// Who may do it; everyone else is not_member, or refused with `refusal`.
 enum class Needs : std::uint8_t { member, moderator, admin };
@@ -53,10 +54,7 @@ template <class T>
 Wait<Result<void>> add_record(Services* services, T record) {
   return write<void>(services,
                      [record = std::move(record)](storage::UserWriter& writer) -> Result<void> {
-                       auto added = insert(writer.tables(), record);
-                       if (!added) return std::unexpected(added.error());
-                       if (!*added) return fail(Errc::internal, "an id was made twice");
-                       return {};
+                       return insert_new(writer.tables(), record);
                      });
 }
 

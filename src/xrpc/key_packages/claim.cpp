@@ -17,15 +17,10 @@ namespace {
 constexpr std::size_t forgotten_max = 100;  // old claims that one request takes away
 
 Result<void> forget_old(storage::TableWriter& tables, const core::Did& user, Timestamp since) {
-  auto old = storage::select<KeyPackageClaim>(
+  return storage::erase_rows<KeyPackageClaim>(
       tables, {.where = {where("user_did", user), where("at", storage::Filter::Op::below, since)},
                .order = "at",
                .rows_max = forgotten_max});
-  if (!old) return std::unexpected(old.error());
-  for (const auto& claim : *old) {
-    if (auto erased = erase(tables, claim); !erased) return erased;
-  }
-  return {};
 }
 
 }  // namespace

@@ -20,23 +20,11 @@ namespace {
 
 constexpr std::size_t acts_shown_max = 100;
 
-Result<void> keep_act(storage::TableWriter& tables, const OperatorAct& act) {
-  auto kept = insert(tables, act);
-  if (!kept) return std::unexpected(kept.error());
-  if (!*kept) return fail(Errc::internal, "an id was made twice");
-  return {};
-}
-
 /// All rows of one table in which `column` names the user.
 template <class T>
-Result<void> erase_rows(storage::TableWriter& tables, std::string_view column,
-                        const std::string& value) {
-  auto rows = storage::select<T>(tables, {.where = {where(column, value)}});
-  if (!rows) return std::unexpected(rows.error());
-  for (const auto& row : *rows) {
-    if (auto done = erase(tables, row); !done) return done;
-  }
-  return {};
+Result<void> erase_rows_of(storage::TableWriter& tables, std::string_view column,
+                           const std::string& value) {
+  return storage::erase_rows<T>(tables, {.where = {where(column, value)}});
 }
 
 Result<void> erase_requests(storage::TableWriter& tables, std::string_view column,
@@ -45,7 +33,7 @@ Result<void> erase_requests(storage::TableWriter& tables, std::string_view colum
       storage::select<storage::ChatRequestRecord>(tables, {.where = {where(column, user)}});
   if (!requests) return std::unexpected(requests.error());
   for (const auto& request : *requests) {
-    auto held = erase_rows<storage::HeldMessage>(tables, "request", request.id);
+    auto held = erase_rows_of<storage::HeldMessage>(tables, "request", request.id);
     if (!held) return held;
     if (auto done = erase(tables, request); !done) return done;
   }
@@ -55,15 +43,15 @@ Result<void> erase_requests(storage::TableWriter& tables, std::string_view colum
 Result<void> erase_belongings(storage::TableWriter& tables, const core::Did& user) {
   const auto& name = user.value;
   for (auto done :
-       {erase_rows<storage::OptInRecord>(tables, "user_did", name),
-        erase_rows<storage::SubscriptionTicket>(tables, "user_did", name),
-        erase_rows<storage::PendingAddition>(tables, "user_did", name),
-        erase_rows<storage::PushToken>(tables, "user_did", name),
-        erase_rows<storage::PushNotice>(tables, "user_did", name),
-        erase_rows<storage::KeyPackageClaim>(tables, "user_did", name),
-        erase_rows<storage::ChatRequestSettings>(tables, "user_did", name),
-        erase_rows<storage::BlockedSender>(tables, "user_did", name),
-        erase_rows<storage::BlockedSender>(tables, "sender", name),
+       {erase_rows_of<storage::OptInRecord>(tables, "user_did", name),
+        erase_rows_of<storage::SubscriptionTicket>(tables, "user_did", name),
+        erase_rows_of<storage::PendingAddition>(tables, "user_did", name),
+        erase_rows_of<storage::PushToken>(tables, "user_did", name),
+        erase_rows_of<storage::PushNotice>(tables, "user_did", name),
+        erase_rows_of<storage::KeyPackageClaim>(tables, "user_did", name),
+        erase_rows_of<storage::ChatRequestSettings>(tables, "user_did", name),
+        erase_rows_of<storage::BlockedSender>(tables, "user_did", name),
+        erase_rows_of<storage::BlockedSender>(tables, "sender", name),
         erase_requests(tables, "sender", user), erase_requests(tables, "recipient", user)}) {
     if (!done) return done;
   }
@@ -106,7 +94,7 @@ Result<std::string> erase_everything(storage::UserWriter& writer, const Operator
   auto act = order;
   act.outcome = "left " + std::to_string(known.convos.size()) + " conversations, " +
                 std::to_string(devices->size()) + " devices removed";
-  if (auto kept = keep_act(tables, act); !kept) return std::unexpected(kept.error());
+  if (auto kept = insert_new(tables, act); !kept) return std::unexpected(kept.error());
   return "erased: " + act.outcome;
 }
 
@@ -140,9 +128,9 @@ Task<Result<std::string>> suspend_user(Services* services, core::Did user, std::
   auto writing = write<void>(services, [act](storage::UserWriter& writer) -> Result<void> {
     auto& tables = writer.tables();
     if (auto kept = put(tables, SuspensionRecord{act.user, act.reason, act.at}); !kept) return kept;
-    auto tickets = erase_rows<storage::SubscriptionTicket>(tables, "user_did", act.user.value);
+    auto tickets = erase_rows_of<storage::SubscriptionTicket>(tables, "user_did", act.user.value);
     if (!tickets) return tickets;
-    return keep_act(tables, act);
+    return insert_new(tables, act);
   });
   auto done = co_await writing;
   if (!done) co_return std::unexpected(done.error());
@@ -161,7 +149,7 @@ Task<Result<std::string>> lift_suspension(Services* services, core::Did user, st
     if (!found) return std::unexpected(found.error());
     if (!*found) return false;
     if (auto erased = erase(tables, **found); !erased) return std::unexpected(erased.error());
-    if (auto kept = keep_act(tables, act); !kept) return std::unexpected(kept.error());
+    if (auto kept = insert_new(tables, act); !kept) return std::unexpected(kept.error());
     return true;
   });
   auto done = co_await writing;

@@ -106,12 +106,9 @@ Task<http::Response> handle_block_chat_sender(Call call) {
   auto body = Body::parse(call.request.body);
   if (!body) co_return error_response(body.error());
   const auto& fields = body->fields();
-  auto text = fields.text("senderDid");
-  if (!text) co_return error_response(text.error());
-  auto sender = address(*text);
+  auto sender = user_of(fields, "senderDid");
   if (!sender) co_return error_response(sender.error());
-  if (sender->user == call.caller.user)
-    co_return error_response(Error{Errc::self_request, {}, {}, 0});
+  if (*sender == call.caller.user) co_return error_response(Error{Errc::self_request, {}, {}, 0});
   auto request = maybe_text_within(fields, "requestId", core::record_id_bytes_max);
   if (!request) co_return error_response(request.error());
   auto reason = maybe_one_of(fields, "reason", {"spam", "harassment", "inappropriate", "other"});
@@ -119,7 +116,7 @@ Task<http::Response> handle_block_chat_sender(Call call) {
   auto writing = write<std::uint64_t>(
       call.services,
       [blocked = storage::BlockedSender{.user = call.caller.user,
-                                        .sender = std::move(sender->user),
+                                        .sender = std::move(*sender),
                                         .reason = reason->value_or("other"),
                                         .at = call.services->clock.now()}](
           storage::UserWriter& writer) { return block_sender(writer.tables(), blocked); });

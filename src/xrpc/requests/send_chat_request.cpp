@@ -49,11 +49,9 @@ Result<NewRequest> request_of(const Fields& fields, const Call& call) {
   record.id = new_timed_id(record.at);
   record.sender = call.caller.user;
   record.status = "pending";
-  auto text = fields.text("recipientDid");
-  if (!text) return std::unexpected(text.error());
-  auto recipient = address(*text);
+  auto recipient = user_of(fields, "recipientDid");
   if (!recipient) return std::unexpected(recipient.error());
-  record.recipient = std::move(recipient->user);
+  record.recipient = std::move(*recipient);
   if (record.recipient == record.sender) return fail(Errc::self_request);
   auto preview = maybe_text_within(fields, "previewText", core::preview_bytes_max);
   if (!preview) return std::unexpected(preview.error());

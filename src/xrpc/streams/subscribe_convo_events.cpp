@@ -42,13 +42,10 @@ std::string endpoint_of(const ServiceSettings& settings) {
 Result<void> keep_ticket(storage::TableWriter& tables, const SubscriptionTicket& ticket,
                          Timestamp now) {
   // What this user never used goes here, so that tickets cannot pile up.
-  auto old = storage::select<SubscriptionTicket>(
+  auto old = storage::erase_rows<SubscriptionTicket>(
       tables, {.where = {where("user_did", ticket.user),
                          where("expires_at", storage::Filter::Op::below, now)}});
-  if (!old) return std::unexpected(old.error());
-  for (const auto& one : *old) {
-    if (auto done = erase(tables, one); !done) return done;
-  }
+  if (!old) return old;
   auto added = insert(tables, ticket);
   if (!added) return std::unexpected(added.error());
   return {};
