@@ -24,7 +24,11 @@ Error retry_error() {
 }  // namespace
 
 void ConversationActor::settle(std::uint64_t activation, storage::WriteResult result) {
-  if (activation != activation_number_) return;  // of a life that is over
+  --results_due_;
+  if (activation != activation_number_) {  // of a life that is over
+    if (absent()) owner_.changed(id_);
+    return;
+  }
   // Answers that wait for the store to confirm them may stand before it.
   const auto open = std::ranges::find_if(
       gate_, [](const Place& place) { return place.writes && !place.durable; });

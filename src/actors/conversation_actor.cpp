@@ -26,8 +26,8 @@ ConversationActor::~ConversationActor() {
 }
 
 bool ConversationActor::settled() const {
-  return mailbox_.empty() && gate_.empty() && reads_open_ == 0 && !scheduled_ &&
-         (state_ == State::ready || state_ == State::cold);
+  return mailbox_.empty() && gate_.empty() && reads_open_ == 0 && results_due_ == 0 &&
+         !scheduled_ && (state_ == State::ready || state_ == State::cold);
 }
 
 void ConversationActor::deliver(Letter letter) {
@@ -190,6 +190,7 @@ void ConversationActor::submit(Place place, core::Decision decision) {
   place.fence = set.fence;
   place.new_epoch = set.new_epoch > set.epoch;
   ++writes_open_;
+  ++results_due_;
   gate_.push_back(std::move(place));
   engine_.lane_of(id_).submit(
       {.set = std::move(set),

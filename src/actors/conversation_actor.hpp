@@ -124,6 +124,7 @@ class ConversationActor {
   std::size_t writes_open_ = 0;
   std::size_t reads_waiting_ = 0;  // AccessLetters behind the gate
   std::size_t reads_open_ = 0;
+  std::size_t results_due_ = 0;   // writes that the lane will still tell of, also of earlier lives
   std::size_t lookups_open_ = 0;  // refusals that wait for the store; part of reads_open_
   bool scheduled_ = false;
   Instant last_used_{};

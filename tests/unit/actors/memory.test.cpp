@@ -213,6 +213,30 @@ TEST(Passivation, leaves_a_busy_actor) {
   EXPECT_TRUE(sent->ok());
 }
 
+// Its commit lost to another server's and was refused; the lane has yet to say so. The lane would
+// tell an actor that is gone.
+TEST(Passivation, leaves_an_actor_that_the_lane_will_still_tell_of_a_write) {
+  World world;
+  world.engine->alone = [] { return false; };
+  world.created({bob});
+  world.foreign_write(commit(alice, 0));
+  world.engine->fence = 1'000;  // another conversation has drawn one since: no need to ask the lane
+  const auto seen = world.look(bob);
+  const auto lost = world.ask(commit(bob, 0));
+  world.think();
+  ASSERT_TRUE(seen->ok());
+  ASSERT_EQ(lost->code(), Errc::epoch_mismatch);
+
+  world.wait(std::chrono::hours(1));
+  world.gateway->sweep();
+  world.think();
+  EXPECT_EQ(world.gateway->active_actors(), 1U);
+  world.settle();
+
+  world.sweep();
+  EXPECT_EQ(world.gateway->active_actors(), 0U);
+}
+
 TEST(Passivation, notices_memory_that_differs_from_the_store) {
   World world;
   world.created({bob});
