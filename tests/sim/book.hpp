@@ -56,6 +56,14 @@ class Book {
   std::map<std::string, Op*> by_id_;
 };
 
+/// Whether it changes who may do what, or asks and warns, and no MLS group.
+inline bool governs(const core::Command& command) {
+  return std::holds_alternative<core::ChangeRole>(command.what) ||
+         std::holds_alternative<core::ChangePolicy>(command.what) ||
+         std::holds_alternative<core::WarnMember>(command.what) ||
+         std::holds_alternative<core::AskForHelp>(command.what);
+}
+
 /// The group parts of a command that has them.
 inline const core::GroupParts* parts_of(const core::Command& command) {
   return std::visit(

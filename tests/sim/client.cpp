@@ -66,6 +66,10 @@ void Client::begin(Work work, std::size_t convo) {
     case Work::external:
     case Work::group_info:
     case Work::mark:
+    case Work::role:
+    case Work::policy:
+    case Work::warn:
+    case Work::help:
       return change(work, convo);
     case Work::publish:
       return publish();

@@ -64,6 +64,7 @@ class Client {
   void poach(const Op& op);
   void misuse(const Op& op);
   std::optional<core::Command> build(Work work, std::size_t convo, const std::string& id);
+  core::Command build_governance(Work work, std::size_t convo, const std::string& id);
   core::Command build_add(std::size_t convo, const std::string& id);
   std::size_t other_member(std::size_t convo) const;
 

@@ -126,7 +126,7 @@ std::optional<core::Command> Client::build(Work work, std::size_t convo, const s
     case Work::add:
       return build_add(convo, id);
     case Work::remove: {
-      if (!view.admin && !sim_.chance(15)) return std::nullopt;
+      if (!view.admin && !sim_.chance(30)) return std::nullopt;
       command.what = core::RemoveMembers{{user_did(other_member(convo))}, std::move(parts)};
       return command;
     }
@@ -142,11 +142,55 @@ std::optional<core::Command> Client::build(Work work, std::size_t convo, const s
       command.key.reset();
       command.what = core::UpdateGroupInfo{{blob_of(id), group_of(convo), core::Epoch(view.epoch)}};
       return command;
+    case Work::role:
+    case Work::policy:
+    case Work::warn:
+    case Work::help:
+      return build_governance(work, convo, id);
     default:
       command.key.reset();
       command.what = core::MarkRead{core::Seq(sim_.pick(view.last + 4))};
       return command;
   }
+}
+
+// What changes no MLS group, so has no epoch that could be stale. Who may not, tries as well.
+core::Command Client::build_governance(Work work, std::size_t convo, const std::string& id) {
+  auto command = blank();
+  command.key = core::RequestKey{"govern", id, payload_of(id)};
+  const auto maybe = [&]() -> std::optional<bool> {
+    if (sim_.chance(60)) return std::nullopt;
+    return sim_.chance(50);
+  };
+  switch (work) {
+    case Work::role:
+      command.what = core::ChangeRole{
+          .target = user_did(sim_.chance(25) ? identity_.user : other_member(convo)),
+          .role = sim_.chance(50) ? core::Role::admin : core::Role::moderator,
+          .grant = sim_.chance(60)};
+      break;
+    case Work::policy: {
+      core::ChangePolicy change;
+      change.allow_invites = maybe();
+      change.admin_only_invites = maybe();
+      change.allow_member_add = maybe();
+      change.allow_member_remove = maybe();
+      change.require_admin_approval = maybe();
+      if (sim_.chance(25)) {
+        change.max_members = static_cast<std::uint16_t>(2 + sim_.pick(identity_.users_count + 1));
+      }
+      command.what = change;
+      break;
+    }
+    case Work::warn:
+      command.what = core::WarnMember{user_did(other_member(convo)), id, "reason of " + id};
+      break;
+    default:
+      command.what = core::AskForHelp{
+          sim_.chance(50) ? core::AskForHelp::With::group_info : core::AskForHelp::With::readdition,
+          id};
+  }
+  return command;
 }
 
 // First the newcomer's key packages, then the commit.
@@ -233,7 +277,7 @@ void Client::learn(const Op& op, const Answer& answer) {
     return;
   }
   view.epoch = std::max(view.epoch, answer.outcome.epoch.value);
-  view.last = std::max(view.last, answer.outcome.seq.value);
+  if (!governs(op.command)) view.last = std::max(view.last, answer.outcome.seq.value);
   if (std::holds_alternative<core::CreateConvo>(op.command.what)) {
     view.active = view.admin = true;
     view.members.insert(identity_.user);

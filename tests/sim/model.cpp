@@ -27,7 +27,9 @@ void promote_heir(ConvoState& state) {
     if (member.admin) return;
     if (heir == nobody || member.join < state.members[heir].join) heir = user;
   }
-  if (heir != nobody) state.members[heir].admin = true;
+  if (heir == nobody) return;
+  state.members[heir].admin = true;
+  state.members[heir].moderator = false;
 }
 
 void add_member(ConvoState& state, std::size_t user, std::uint64_t seq, bool admin) {
@@ -43,6 +45,7 @@ void drop_member(ConvoState& state, std::size_t user, std::uint64_t seq) {
   if (!member.active) return;
   member.active = false;
   member.admin = false;
+  member.moderator = false;
   member.left = seq;
   member.devices.clear();
 }
@@ -83,6 +86,9 @@ void Model::committed(const storage::WriteSet& set, std::uint64_t first_position
     apply(*op, set, state);
     if (first_of<core::RowAppended>(set) != nullptr) {
       append_row(*op, set, first_position, foreign);
+    }
+    if (state.count() != 0 && state.admins() == 0) {
+      violate("A3: " + op->id + " left the conversation without an admin", number);
     }
     ++op->applied;
     op->version = convo.versions.size();
@@ -166,6 +172,7 @@ void Model::apply(Op& op, const storage::WriteSet& set, ConvoState& state) {
   apply_parts(op, set, state);
   op.stored.seq = core::Seq(commit || send ? state.last_seq : 0);
   op.stored.epoch = core::Epoch(state.epoch);
+  if (governs(op.command)) apply_governance(op, set, state);
   if (const auto* row = first_of<core::RowAppended>(set)) op.stored.at = row->at;
   if (const auto* request = first_of<core::RequestRecorded>(set)) {
     if (request->outcome.seq != op.stored.seq || request->outcome.epoch != op.stored.epoch) {

@@ -6,6 +6,7 @@
 #include "storage/convo_store.hpp"
 #include "storage/user_writer.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -22,6 +23,7 @@ namespace catbird::sim {
 struct MemberState {
   bool active = true;
   bool admin = false;
+  bool moderator = false;
   std::uint64_t join = 0;
   std::uint64_t left = 0;
   std::uint64_t read = 0;
@@ -38,6 +40,18 @@ struct WelcomeState {
 };
 using Welcomes = std::vector<WelcomeState>;
 
+/// What its admins allow.
+struct PolicyState {
+  bool invites = true;
+  bool admin_only_invites = true;
+  bool member_add = true;
+  bool member_remove = false;
+  bool approval = false;
+  std::size_t members_max = 1000;
+
+  bool members_add() const { return member_add && !approval; }
+};
+
 struct ConvoState {
   bool exists = false;
   std::size_t creator = nobody;
@@ -46,6 +60,7 @@ struct ConvoState {
   std::string info;  // the stored GroupInfo
   std::optional<std::uint64_t> info_epoch;
   std::map<std::size_t, MemberState> members;
+  PolicyState policy;
   std::shared_ptr<const Welcomes> welcomes = std::make_shared<const Welcomes>();
 
   const MemberState* member(std::size_t user) const {
@@ -57,6 +72,15 @@ struct ConvoState {
     return found != nullptr && found->active;
   }
   bool admin(std::size_t user) const { return active(user) && member(user)->admin; }
+  bool moderator(std::size_t user) const { return active(user) && member(user)->moderator; }
+  std::size_t count() const {
+    return static_cast<std::size_t>(
+        std::ranges::count_if(members, [](const auto& one) { return one.second.active; }));
+  }
+  std::size_t admins() const {
+    return static_cast<std::size_t>(std::ranges::count_if(
+        members, [](const auto& one) { return one.second.active && one.second.admin; }));
+  }
 };
 
 struct RowState {
@@ -140,6 +164,8 @@ class Model {
 
   /// Nothing if this op may be accepted in that state; else which invariant forbids it.
   std::optional<std::string> forbids(const Op& op, const ConvoState& state) const;
+  /// Every reason to refuse an op that changes no group: roles, policy, warnings, calls for help.
+  static std::vector<Errc> objections(const Op& op, const ConvoState& state);
   /// Whether a refusal with this code is true of that state.
   bool justifies(Errc code, const Op& op, const ConvoState& state, std::int64_t now) const;
 
@@ -153,6 +179,7 @@ class Model {
   void mark_read(ConvoState& state, const core::ReadMarked& mark, std::size_t convo);
   void apply(Op& op, const storage::WriteSet& set, ConvoState& state);
   void apply_roster(const Op& op, std::uint64_t seq, ConvoState& state);
+  void apply_governance(Op& op, const storage::WriteSet& set, ConvoState& state);
   void apply_parts(const Op& op, const storage::WriteSet& set, ConvoState& state);
   void consume(const Op& op, std::int64_t at);
   void append_row(Op& op, const storage::WriteSet& set, std::uint64_t position, bool foreign);

@@ -33,6 +33,29 @@ bool adds_present(const core::AddMembers& add, const ConvoState& state) {
   });
 }
 
+// Someone who may not, by what the admins allow.
+bool adds_unasked(const Op& op, const core::AddMembers& add, const ConvoState& state) {
+  return !state.admin(op.user) && !state.policy.members_add() &&
+         std::ranges::any_of(add.users,
+                             [&](const core::Did& user) { return !state.active(user_of(user)); });
+}
+
+bool adds_too_many(const core::AddMembers& add, const ConvoState& state) {
+  std::set<std::size_t> added;
+  for (const auto& user : add.users) {
+    if (!state.active(user_of(user))) added.insert(user_of(user));
+  }
+  return !added.empty() && state.count() + added.size() > state.policy.members_max;
+}
+
+// Plain members may remove one another where the policy says so, and never an admin.
+bool may_remove(const Op& op, const core::RemoveMembers& remove, const ConvoState& state) {
+  if (state.admin(op.user)) return true;
+  return state.active(op.user) && state.policy.member_remove &&
+         std::ranges::none_of(remove.users,
+                              [&](const core::Did& user) { return state.admin(user_of(user)); });
+}
+
 bool welcomes_stranger(const Op& op, const ConvoState& state) {
   const auto* parts = parts_of(op.command);
   if (parts == nullptr || !parts->welcome) return false;
@@ -53,6 +76,10 @@ std::optional<std::string> Model::forbids(const Op& op, const ConvoState& state)
     if (state.exists) return "O1";
     return std::nullopt;
   }
+  if (governs(op.command)) {
+    if (objections(op, state).empty()) return std::nullopt;
+    return "A3: who may not, or what cannot be";
+  }
   if (!state.active(op.user)) return "A3: a stranger";
   if (const auto base = base_of(op.command); base && *base != state.epoch) {
     return parts_of(op.command) != nullptr ? "O1: a commit on another epoch"
@@ -62,7 +89,7 @@ std::optional<std::string> Model::forbids(const Op& op, const ConvoState& state)
     if (update->group_info.epoch.value != state.epoch) return "A4: a GroupInfo of another epoch";
   }
   if (const auto* remove = std::get_if<core::RemoveMembers>(&op.command.what)) {
-    if (!state.admin(op.user)) return "A3: no admin";
+    if (!may_remove(op, *remove, state)) return "A3: no admin";
     if (holds(remove->users, user_did(op.user))) return "A3: removed itself";
   }
   if (const auto* leave = std::get_if<core::LeaveConvo>(&op.command.what)) {
@@ -71,6 +98,8 @@ std::optional<std::string> Model::forbids(const Op& op, const ConvoState& state)
   }
   const auto* add = std::get_if<core::AddMembers>(&op.command.what);
   if (add != nullptr && adds_present(*add, state)) return "A1: a member added twice";
+  if (add != nullptr && adds_unasked(op, *add, state)) return "A3: only admins add here";
+  if (add != nullptr && adds_too_many(*add, state)) return "A3: more than the policy's maximum";
   if (welcomes_stranger(op, state)) return "K6: a Welcome for someone who is not being added";
   return std::nullopt;
 }
@@ -79,6 +108,10 @@ bool Model::justifies(Errc code, const Op& op, const ConvoState& state, std::int
   const auto* remove = std::get_if<core::RemoveMembers>(&op.command.what);
   const auto* leave = std::get_if<core::LeaveConvo>(&op.command.what);
   const auto* add = std::get_if<core::AddMembers>(&op.command.what);
+  if (governs(op.command)) {
+    const auto reasons = objections(op, state);
+    return std::ranges::find(reasons, code) != reasons.end();
+  }
   switch (code) {
     case Errc::convo_exists:
       return std::holds_alternative<core::CreateConvo>(op.command.what) && state.exists;
@@ -91,8 +124,12 @@ bool Model::justifies(Errc code, const Op& op, const ConvoState& state, std::int
                return state.member(user_of(user)) == nullptr;
              });
     case Errc::not_admin:
-      return (remove != nullptr || leave != nullptr) && state.active(op.user) &&
-             !state.admin(op.user) && !(leave != nullptr && state.creator == op.user);
+      if (!state.active(op.user) || state.admin(op.user)) return false;
+      if (add != nullptr) return adds_unasked(op, *add, state);
+      if (remove != nullptr) return !may_remove(op, *remove, state);
+      return leave != nullptr && state.creator != op.user;
+    case Errc::too_many_members:
+      return add != nullptr && adds_too_many(*add, state);
     case Errc::cannot_remove_self:
       return remove != nullptr && holds(remove->users, user_did(op.user));
     case Errc::already_member:

@@ -33,6 +33,15 @@ void Oracle::finish_convo(storage::Reader& reader, std::size_t number) {
     model_.violate("O7: version or fence of the row are not those of its last write", number);
   }
   finish_members(loaded->state, number);
+  const auto& policy = loaded->state.policy;
+  if (policy.allow_invites != state.policy.invites ||
+      policy.admin_only_invites != state.policy.admin_only_invites ||
+      policy.allow_member_add != state.policy.member_add ||
+      policy.allow_member_remove != state.policy.member_remove ||
+      policy.require_admin_approval != state.policy.approval ||
+      policy.max_members != state.policy.members_max) {
+    model_.violate("A3: the stored policy is not the newest", number);
+  }
 
   const auto rows = test::rows_of(reader.page({.convo = id,
                                                .after = core::Seq(0),
@@ -72,7 +81,7 @@ void Oracle::finish_members(const core::Snapshot& stored, std::size_t number) {
   for (const auto& member : stored.members.all()) {
     const auto* known = state.member(user_of(member.user));
     if (known == nullptr || known->active != member.active() || known->admin != member.admin ||
-        known->join != member.join_seq.value ||
+        known->moderator != member.moderator || known->join != member.join_seq.value ||
         (member.left && member.left->seq.value != known->left) ||
         !std::ranges::equal(member.devices, known->devices, {}, &core::DeviceId::value)) {
       model_.violate("A1: the roster is not the fold of its changes", number);

@@ -261,6 +261,9 @@ class Run {
         if (changed) ++totals_[Count::roster_changes];
       }
     }
+    for (const auto& op : book_.all()) {
+      if (op.applied != 0 && governs(op.command)) ++totals_[Count::governance];
+    }
     for (const auto& [ref, package] : model_.packages()) {
       if (package.consumed) ++totals_[Count::packages_used];
     }

@@ -1,7 +1,7 @@
 # The simulator (quality/reliability.md G1-G3): a program for thousands of seeds in the release build, and
 # 200 of them under the sanitizers in CTest.
 add_library(catbird_sim_world STATIC sim/client.cpp sim/client_commands.cpp sim/client_reads.cpp
-  sim/endpoints.cpp sim/model.cpp sim/model_rules.cpp sim/nemesis.cpp sim/node.cpp sim/oracle.cpp
+  sim/endpoints.cpp sim/model.cpp sim/model_governance.cpp sim/model_rules.cpp sim/nemesis.cpp sim/node.cpp sim/oracle.cpp
   sim/oracle_end.cpp sim/oracle_reads.cpp sim/oracle_stream.cpp sim/run.cpp sim/scratch.cpp
   sim/shrink.cpp sim/swarm.cpp sim/watcher.cpp sim/wire.cpp sim/witness.cpp)
 target_include_directories(catbird_sim_world PUBLIC ${CMAKE_CURRENT_SOURCE_DIR})

@@ -18,6 +18,7 @@ enum class Count : std::uint8_t {
   rows,
   commits,
   roster_changes,
+  governance,
   welcomes,
   packages_used,
   stream_events,
@@ -37,11 +38,15 @@ enum class Count : std::uint8_t {
   count,
 };
 inline constexpr std::array<const char*, static_cast<std::size_t>(Count::count)> count_names{
-    "operations",    "requests",      "acks",           "refusals",       "open outcomes",
-    "rows",          "commits",       "roster changes", "welcomes",       "key packages used",
-    "stream events", "streams",       "slow cuts",      "stream notices", "boots",
-    "crashes",       "commit faults", "network faults", "intrusions",     "passivations",
-    "reloads",       "mailbox full",  "deadlines",      "mode flips"};
+    "operations",     "requests",          "acks",
+    "refusals",       "open outcomes",     "rows",
+    "commits",        "roster changes",    "governance",
+    "welcomes",       "key packages used", "stream events",
+    "streams",        "slow cuts",         "stream notices",
+    "boots",          "crashes",           "commit faults",
+    "network faults", "intrusions",        "passivations",
+    "reloads",        "mailbox full",      "deadlines",
+    "mode flips"};
 
 class Totals {
  public:

@@ -142,7 +142,8 @@ void Watcher::event(const std::string& json) {
       ++outside_.totals[Count::slow_cuts];
     } else if (reason == "removed") {
       check_->removed();
-    } else if (reason == "membershipChanged") {
+    } else if (reason == "membershipChanged" || reason == "groupInfoRefreshRequested" ||
+               reason == "readditionRequested") {
       // A notice has its own place in the log, behind what was shown.
       if (cursor_ && cursor->position <= cursor_->position) {
         outside_.model.violate("L2: a notice came out of order");
