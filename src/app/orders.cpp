@@ -4,6 +4,7 @@
 #include "app/secret.hpp"
 #include "auth/service_auth.hpp"
 #include "obs/log.hpp"
+#include "xrpc/devices/removed.hpp"
 #include "xrpc/operator/acts.hpp"
 #include "xrpc/texts.hpp"
 
@@ -186,6 +187,20 @@ void Orders::refresh() {
       [this](Result<void> known) {
         if (!known) {
           obs::log(obs::Level::warn, log_target, "who is suspended could not be read");
+        }
+        refresh_devices();
+      },
+      [](const std::exception& error) -> Result<void> {
+        return fail(Errc::internal, error.what());
+      });
+}
+
+void Orders::refresh_devices() {
+  xrpc::run_detached<Result<void>>(
+      xrpc::end_removed_devices(&services_),
+      [this](Result<void> done) {
+        if (!done) {
+          obs::log(obs::Level::warn, log_target, "which devices were removed could not be read");
         }
         wait();
       },

@@ -41,6 +41,7 @@ class Orders {
   void carry_out(std::string id, const Order& order);
   void answer(const std::string& id, const Result<std::string>& result);
   void refresh();
+  void refresh_devices();
 
   const std::string folder_;
   xrpc::Services& services_;

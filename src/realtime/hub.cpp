@@ -171,6 +171,40 @@ void Hub::end_device(const core::Did& user, const core::DeviceId& device) {
 
 void Hub::end_user(const core::Did& user, std::string_view why) { end_those(user, nullptr, why); }
 
+std::vector<core::Caller> Hub::devices() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<core::Caller> listening;
+  for (const auto& [user, subscriptions] : by_user_) {
+    const auto first = static_cast<std::ptrdiff_t>(listening.size());
+    for (const auto* subscription : subscriptions) {
+      core::Caller one{subscription->user_, subscription->device_};
+      if (one.device.value.empty()) continue;
+      if (std::find(listening.begin() + first, listening.end(), one) != listening.end()) continue;
+      listening.push_back(std::move(one));
+    }
+  }
+  return listening;
+}
+
+void Hub::check_devices(const std::vector<std::pair<core::Caller, bool>>& registered) {
+  std::vector<core::Caller> gone;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [device, known] : registered) {
+      const auto it = by_user_.find(device.user.value);
+      if (it == by_user_.end()) continue;
+      bool lost = false;
+      for (auto* subscription : it->second) {
+        if (subscription->device_ != device.device) continue;
+        lost = lost || (subscription->registered_ && !known);
+        subscription->registered_ = known;
+      }
+      if (lost) gone.push_back(device);
+    }
+  }
+  for (const auto& device : gone) end_device(device.user, device.device);
+}
+
 void Hub::end_those(const core::Did& user, const core::DeviceId* device, std::string_view why) {
   std::vector<std::move_only_function<void()>> wake;
   {

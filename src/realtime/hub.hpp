@@ -15,6 +15,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 namespace catbird::realtime {
@@ -65,6 +66,7 @@ class Subscription {
   const core::Did user_;
   const std::optional<core::ConvoId> only_;
   const core::DeviceId device_;  // empty: not said
+  bool registered_ = false;      // the device, when the store was last asked
   // By conversation the `after` of the membership, as far as it is known. Guarded by the hub's
   // mutex, as is all below.
   std::unordered_map<std::string, core::Seq> convos_;
@@ -91,9 +93,14 @@ class Hub final : public LogSink {
   /// it does not end this one.
   void follow(Subscription& subscription, const std::vector<Membership>& memberships);
 
-  /// Ends what this device of the user listens to here. Of a server beside this one it does not
-  /// know.
+  /// Ends what this device of the user listens to here. A server beside this one learns of it by
+  /// check_devices.
   void end_device(const core::Did& user, const core::DeviceId& device);
+  /// Every device that listens here, once.
+  std::vector<core::Caller> devices() const;
+  /// Of each of them whether the store knows it now. Ends what those listen to that it knew the
+  /// last time and knows no more; one that never registered may listen.
+  void check_devices(const std::vector<std::pair<core::Caller, bool>>& registered);
   /// The same for all that the user listens to. `why`: a literal.
   void end_user(const core::Did& user, std::string_view why);
 

@@ -2,6 +2,9 @@
 #include "xrpc/streams/open_feed.hpp"
 
 #include "xrpc/ask.hpp"
+#include "xrpc/devices/registration.hpp"
+
+#include <utility>
 
 namespace catbird::xrpc {
 
@@ -13,6 +16,19 @@ Task<Result<std::shared_ptr<ConvoFeed>>> open_feed(Services* services, FeedReque
   auto live = services->hub.subscribe(asked.user, known, asked.only, asked.device);
   if (!live) {
     co_return std::unexpected(Error{Errc::rate_limited, "too many streams of one user", {}, 30});
+  }
+  if (!asked.device.value.empty()) {
+    // What its later removal, perhaps at another server, is told by (end_removed_devices).
+    auto looking = read<bool>(
+        services,
+        [device = core::Caller{asked.user, asked.device}](storage::Reader& reader) -> Result<bool> {
+          auto found = find_device(reader.tables(), device);
+          if (!found) return std::unexpected(found.error());
+          return found->has_value();
+        });
+    const auto registered = co_await looking;
+    if (!registered) co_return std::unexpected(registered.error());
+    services->hub.check_devices({{core::Caller{asked.user, asked.device}, *registered}});
   }
   auto reading = read<FeedStart>(services,
                                  [asked, incarnation = services->settings.incarnation](

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "realtime/hub.hpp"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <string>
@@ -325,6 +326,25 @@ TEST_F(HubTest, ends_what_one_device_listens_to_and_no_more) {
   EXPECT_TRUE(woken);
   EXPECT_EQ(phone->take().ended, "device-removed");
   for (const auto* other : {&unnamed, &others}) EXPECT_EQ((*other)->take().ended, "");
+}
+
+// Removed at another server of the same store.
+TEST_F(HubTest, ends_a_device_that_the_store_knew_and_knows_no_more) {
+  const auto phone = hub.subscribe(alice, {one}, std::nullopt, core::DeviceId("phone"));
+  const auto guest = hub.subscribe(bob, {one}, std::nullopt, core::DeviceId("guest"));
+  const auto unnamed = hub.subscribe(bob, {one}, std::nullopt);
+  const core::Caller its_phone{alice, core::DeviceId("phone")};
+  const core::Caller its_guest{bob, core::DeviceId("guest")};
+  EXPECT_THAT(hub.devices(), ::testing::UnorderedElementsAre(its_phone, its_guest));
+
+  hub.check_devices({{its_phone, true}, {its_guest, false}});
+  const auto late = hub.subscribe(alice, {one}, std::nullopt, core::DeviceId("phone"));
+  for (const auto* each : {&phone, &late}) EXPECT_EQ((*each)->take().ended, "");
+
+  hub.check_devices({{its_phone, false}, {its_guest, false}});
+  for (const auto* each : {&phone, &late}) EXPECT_EQ((*each)->take().ended, "device-removed");
+  EXPECT_EQ(guest->take().ended, "");
+  EXPECT_EQ(unnamed->take().ended, "");
 }
 
 }  // namespace

@@ -3,9 +3,15 @@
 // row, so that neither can fork what the other wrote. One of them is stopped in the middle of its work,
 // again and again, and comes back as a zombie. What every client saw is held to the store by the checker.
 import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
+import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
+import { EventStream } from "../lib/event_stream.mjs";
+import { newSigner } from "../lib/handmade.mjs";
 import { Arena, scaled } from "../lib/race.mjs";
+import { Server } from "../lib/server.mjs";
 import { metric, underLoad } from "../lib/under_load.mjs";
+import { Convo, World, base64 } from "../lib/world.mjs";
 
 const requests = scaled(Number(process.env.CATBIRD_OWNERS_REQUESTS ?? 10_000));
 const cycles = scaled(Number(process.env.CATBIRD_OWNERS_CYCLES ?? 20));
@@ -69,5 +75,32 @@ test(`${cycles} times one of two servers is stopped, loses its conversations, an
     t.diagnostic(await arena.check());
   } finally {
     await arena.dispose();
+  }
+});
+
+test("a device that is removed at one server is cut off at the other", async () => {
+  const world = await World.start();
+  const { DATABASE_URL } = world.server.environment;
+  const other = new Server(world.directory.url, { DATABASE_URL, CATBIRD_SECRET_FILE: join(world.server.folder, "data/catbird.secret") });
+  const streams = [];
+  try {
+    await other.start();
+    const [alice, bob] = await world.users("alice", "bob");
+    await Convo.create(alice, [bob]);
+    const { publicKey } = await newSigner();
+    const { deviceId } = await bob.ok("registerDevice", { deviceName: "lost", deviceUUID: randomUUID(), keyPackages: [], signaturePublicKey: { $bytes: base64(publicKey) } });
+    for (const user of [bob.on(deviceId), bob]) {
+      const stream = new EventStream(other, { did: bob.did, token: (method) => user.identity.token(method) });
+      await stream.open();
+      streams.push(stream);
+    }
+    await bob.ok("deleteDevice", { deviceId });
+    await streams[0].untilEnded();
+    assert.equal(streams[0].events.at(-1).reason, "device-removed");
+    assert.ok(!streams[1].ended, "the user's other streams go on");
+  } finally {
+    await Promise.all(streams.map((stream) => stream.close()));
+    await other.dispose();
+    await world.end();
   }
 });
