@@ -27,6 +27,14 @@ export class Identity {
     return createServiceJwt({ iss: this.did, aud: serviceDid, lxm: method, keypair: this.keypair });
   }
 
+  /** The same user on a device of its own, which its tokens name. */
+  on(device) {
+    const iss = `${this.did}#${device}`;
+    const here = new Identity(this.name, this.did, this.keypair);
+    here.token = (method) => createServiceJwt({ iss, aud: serviceDid, lxm: method, keypair: this.keypair });
+    return here;
+  }
+
   document() {
     return {
       "@context": ["https://www.w3.org/ns/did/v1", "https://w3id.org/security/multikey/v1"],

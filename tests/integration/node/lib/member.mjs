@@ -50,6 +50,20 @@ export class Member {
 
   // --- key packages ---
 
+  /** A device that registers under the user's own key, with packages inline, as apps do at first launch. */
+  static async registerDevice(server, identity, deviceName, count) {
+    const member = await Member.create(server, identity);
+    const made = await Promise.all(Array.from({ length: count }, () => member.makeKeyPackage()));
+    const { deviceId, mlsDid } = await member.xrpc.post("registerDevice", {
+      deviceName, deviceUUID: randomUUID(), signaturePublicKey: { $bytes: base64(member.signatureKey.publicKey) },
+      keyPackages: made.map((one) => ({ ...one, expires: new Date(Date.now() + 7 * 86_400_000).toISOString() })),
+    });
+    assert.equal(mlsDid, `${identity.did}#${deviceId}`);
+    member.identity = identity.on(deviceId);
+    member.xrpc = new Xrpc(server, member.identity);
+    return Object.assign(member, { deviceId, name: deviceName });
+  }
+
   async makeKeyPackage() {
     const made = await newKeyPackage(this.did, this.signatureKey);
     this.#keyPackages.set(made.ref, made);
@@ -184,6 +198,25 @@ export class Member {
     }));
   }
 
+  /** One more device of someone who is in the group, by the package that the claim reserved. */
+  async addDevice({ keyPackage: { did, keyPackage, keyPackageHash } }) {
+    const { keyPackage: theirs } = decode(fromBase64(keyPackage), "mls_key_package");
+    return this.commitWith("addMembers", async () => ({
+      convoId: this.convoId, didList: [did.split("#")[0]], idempotencyKey: randomUUID(),
+      keyPackageHashes: [{ did, hash: keyPackageHash }],
+      ...await this.stage([{ proposalType: "add", add: { keyPackage: theirs } }]),
+    }));
+  }
+
+  /** The leaf of one device goes, its user stays. */
+  removeDevice(other) {
+    const mine = (leaf) => sameBytes(leaf.signaturePublicKey, other.signatureKey.publicKey);
+    return this.commitWith("addMembers", async () => ({
+      convoId: this.convoId, didList: [], idempotencyKey: randomUUID(),
+      ...await this.stage([{ proposalType: "remove", remove: { removed: this.#leafWhere(mine, other.name) } }]),
+    }));
+  }
+
   /** A key update, or the commit of proposals that wait. */
   commitOnly(options) {
     return this.commitWith("addMembers", async () => ({
@@ -198,11 +231,14 @@ export class Member {
     }));
   }
 
-  #leafOf(other) {
-    const node = this.group.ratchetTree.findIndex((entry) => entry?.nodeType === "leaf"
-      && sameBytes(entry.leaf.credential.identity, utf8(other.did)));
-    assert.ok(node >= 0, `${other.name} has a leaf`);
+  #leafWhere(holds, name) {
+    const node = this.group.ratchetTree.findIndex((entry) => entry?.nodeType === "leaf" && holds(entry.leaf));
+    assert.ok(node >= 0, `${name} has a leaf`);
     return node / 2;
+  }
+
+  #leafOf(other) {
+    return this.#leafWhere((leaf) => sameBytes(leaf.credential.identity, utf8(other.did)), other.name);
   }
 
   // --- messages ---
