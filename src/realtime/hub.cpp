@@ -171,6 +171,35 @@ void Hub::end_device(const core::Did& user, const core::DeviceId& device) {
 
 void Hub::end_user(const core::Did& user, std::string_view why) { end_those(user, nullptr, why); }
 
+namespace {
+bool is_for(const core::DeviceId& listening, const core::DeviceId& device) {
+  return listening == device || listening.value.empty() || device.value.empty();
+}
+}  // namespace
+
+bool Hub::is_listening(const core::Caller& device) const {
+  const std::lock_guard lock(mutex_);
+  const auto it = by_user_.find(device.user.value);
+  return it != by_user_.end() && std::ranges::any_of(it->second, [&](const auto* subscription) {
+           return is_for(subscription->device_, device.device);
+         });
+}
+
+void Hub::tell_low_stock(const core::Caller& device) {
+  std::vector<std::move_only_function<void()>> wake;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto it = by_user_.find(device.user.value);
+    if (it == by_user_.end()) return;
+    for (auto* subscription : it->second) {
+      if (!is_for(subscription->device_, device.device)) continue;
+      subscription->news_.low_stock = true;
+      if (subscription->ready_) wake.push_back(std::exchange(subscription->ready_, nullptr));
+    }
+  }
+  for (auto& ready : wake) ready();
+}
+
 std::vector<core::Caller> Hub::devices() const {
   const std::lock_guard lock(mutex_);
   std::vector<core::Caller> listening;

@@ -30,6 +30,7 @@ struct HubLimits {
 struct Delivery {
   std::vector<LogEvent> events;  // in commit order
   bool overflowed = false;       // events were lost since the last take(): read the store
+  bool low_stock = false;        // few key packages are left; however often it was said
   bool resync = false;           // rows may exist that were never published: read the store
   std::string_view ended{};      // a literal that says why nothing further is for this listener
 };
@@ -59,7 +60,8 @@ class Subscription {
   friend class Hub;
   Subscription(Hub& hub, core::Did user, std::optional<core::ConvoId> only, core::DeviceId device);
   bool has_news() const {
-    return !news_.events.empty() || news_.overflowed || news_.resync || !news_.ended.empty();
+    return !news_.events.empty() || news_.overflowed || news_.low_stock || news_.resync ||
+           !news_.ended.empty();
   }
 
   Hub& hub_;
@@ -96,6 +98,11 @@ class Hub final : public LogSink {
   /// Ends what this device of the user listens to here. A server beside this one learns of it by
   /// check_devices.
   void end_device(const core::Did& user, const core::DeviceId& device);
+  /// Whether this device of the user listens here, or one that did not say which it is.
+  bool is_listening(const core::Caller& device) const;
+  /// They hear that few of the device's key packages are left.
+  void tell_low_stock(const core::Caller& device);
+
   /// Every device that listens here, once.
   std::vector<core::Caller> devices() const;
   /// Of each of them whether the store knows it now. Ends what those listen to that it knew the

@@ -5,6 +5,7 @@
 #include "xrpc/endpoints.hpp"
 #include "xrpc/error_table.hpp"
 #include "xrpc/key_packages/claim.hpp"
+#include "xrpc/key_packages/low_stock.hpp"
 #include "xrpc/shapes.hpp"
 
 #include <algorithm>
@@ -73,6 +74,8 @@ Task<http::Response> handle_get_key_packages(Call call) {
                       });
   auto packages = co_await writing;
   if (!packages) co_return error_response(packages.error());
+  auto telling = tell_low_stock(call.services, &*packages);
+  co_await telling;  // a hint that is lost changes nothing: they are reserved
 
   JsonWriter json;
   json.open().key("keyPackages").open_list();

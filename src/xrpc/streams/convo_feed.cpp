@@ -208,6 +208,7 @@ void ConvoFeed::take_live() {
       out = last_words_locked("slow-consumer");
       mode_ = Mode::ending;
     }
+    if (news.low_stock && mode_ == Mode::live) out += info_text("keyPackagesLow");
     const bool hint = !news.events.empty() && !services_.live_is_complete();
     if ((news.resync || hint) && mode_ == Mode::live) {
       // Something was never published; what was is in the store too, and in order there.

@@ -3,6 +3,8 @@
 import assert from "node:assert/strict";
 import { createHash, randomUUID } from "node:crypto";
 import { after, before, test } from "node:test";
+import { EventSocket } from "./lib/event_socket.mjs";
+import { EventStream } from "./lib/event_stream.mjs";
 import { keyPackage, welcomeFor } from "./lib/handmade.mjs";
 import { suiteNamed } from "./lib/mls.mjs";
 import { Convo, World, base64, suite1 } from "./lib/world.mjs";
@@ -299,4 +301,28 @@ test("strangers, however many, take no more than half of a pool, and the last re
   const { keyPackages: [spare] } = await claim(friend, victim.did);
   assert.equal(spare.lastResort, true);
   assert.equal((await stats(victim)).available >= 20, true);
+});
+
+test("an owner who listens is told when few are left, on both kinds of stream", async () => {
+  const [bob, ...others] = await world.users("bob", "alice", "carol", "dave");
+  for (let made = 0; made < 6; made += 1) await bob.ok("publishKeyPackage", item(await keyPackage({ identity: bob.did })));
+  const stream = new EventStream(world.server, { did: bob.did, token: (method) => bob.identity.token(method) });
+  const strangers = new EventStream(world.server, { did: others[0].did, token: (method) => others[0].identity.token(method) });
+  const socket = new EventSocket(bob);
+  await Promise.all([stream.open(), strangers.open(), socket.open()]);
+  try {
+    await claim(others[0], bob.did);  // five are left
+    const convo = await Convo.create(others[0], [bob]);
+    await stream.untilRow(convo.id, (await convo.send(others[0])).seq);
+    assert.deepEqual(stream.notices, []);
+    await claim(others[1], bob.did);
+    await stream.untilNotice("keyPackagesLow");
+    assert.equal((await stats(bob)).needsReplenish, true);
+    await convo.send(others[0]);
+    await socket.untilRow(convo.id, 2);
+    assert.deepEqual(socket.notices, ["keyPackagesLow"]);
+    assert.deepEqual(strangers.notices, []);
+  } finally {
+    await Promise.all([stream.close(), strangers.close(), socket.close()]);
+  }
 });

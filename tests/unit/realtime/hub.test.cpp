@@ -328,6 +328,25 @@ TEST_F(HubTest, ends_what_one_device_listens_to_and_no_more) {
   for (const auto* other : {&unnamed, &others}) EXPECT_EQ((*other)->take().ended, "");
 }
 
+TEST_F(HubTest, tells_the_owner_of_few_key_packages_once) {
+  const auto phone = hub.subscribe(alice, {one}, std::nullopt, core::DeviceId("phone"));
+  const auto unnamed = hub.subscribe(alice, {one}, std::nullopt);
+  const auto other = hub.subscribe(bob, {one}, std::nullopt, core::DeviceId("tablet"));
+  EXPECT_TRUE(hub.is_listening({alice, core::DeviceId("tablet")}));
+  EXPECT_FALSE(hub.is_listening({bob, core::DeviceId("phone")}));
+  bool woken = false;
+  unnamed->wait([&] { woken = true; });
+
+  hub.tell_low_stock({alice, core::DeviceId("tablet")});
+  hub.tell_low_stock({alice, core::DeviceId("tablet")});
+
+  EXPECT_TRUE(woken);
+  EXPECT_TRUE(unnamed->take().low_stock);
+  EXPECT_FALSE(unnamed->take().low_stock);
+  EXPECT_FALSE(phone->take().low_stock);
+  EXPECT_FALSE(other->take().low_stock);
+}
+
 // Removed at another server of the same store.
 TEST_F(HubTest, ends_a_device_that_the_store_knew_and_knows_no_more) {
   const auto phone = hub.subscribe(alice, {one}, std::nullopt, core::DeviceId("phone"));

@@ -69,6 +69,10 @@ export class EventStream {
     await this.#until(`seq ${seq}`, () => this.rows.some((row) => row.seq >= seq));
   }
 
+  untilNotice(reason) {
+    return this.#until(reason, () => this.notices.includes(reason));
+  }
+
   untilNews(count) {
     return this.#until(`${count} events besides messages`, () => this.news.length >= count);
   }
