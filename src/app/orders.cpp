@@ -196,6 +196,7 @@ void Orders::refresh() {
 }
 
 void Orders::refresh_devices() {
+  if (services_.live_is_complete()) return wait();  // nobody else removes devices
   xrpc::run_detached<Result<void>>(
       xrpc::end_removed_devices(&services_),
       [this](Result<void> done) {
