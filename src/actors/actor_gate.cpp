@@ -41,7 +41,6 @@ void ConversationActor::settle(std::uint64_t activation, storage::WriteResult re
     return;
   }
   open->durable = true;
-  --writes_open_;
   row_ = result.row;
   durable_fence_ = open->fence;
   ++durable_version_.value;
@@ -125,7 +124,9 @@ void ConversationActor::confirmed(Result<std::optional<storage::Standing>> stand
 bool ConversationActor::stands(const std::optional<storage::Standing>& standing) const {
   if (!standing) return durable_version_.value == 0;
   if (standing->fence == durable_fence_ && standing->version == durable_version_) return true;
-  return writes_open_ > 0 && standing->fence == seen_ && standing->version > durable_version_ &&
+  const bool writing =
+      std::ranges::any_of(gate_, [](const Place& place) { return place.writes && !place.durable; });
+  return writing && standing->fence == seen_ && standing->version > durable_version_ &&
          standing->version <= version_;
 }
 
@@ -285,7 +286,6 @@ void ConversationActor::requeue(std::list<Place> places) {
 void ConversationActor::end_activation() {
   if (activation_) activation_->alive.store(false, std::memory_order_release);
   ++activation_number_;
-  writes_open_ = 0;
   reads_waiting_ = 0;
   if (!mutant("no_reload_after_failure")) head_ = core::Conversation();
   keys_ready_ = false;

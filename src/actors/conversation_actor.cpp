@@ -189,7 +189,6 @@ void ConversationActor::submit(Place place, core::Decision decision) {
   place.writes = true;
   place.fence = set.fence;
   place.new_epoch = set.new_epoch > set.epoch;
-  ++writes_open_;
   ++results_due_;
   gate_.push_back(std::move(place));
   engine_.lane_of(id_).submit(

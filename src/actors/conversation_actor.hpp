@@ -121,7 +121,6 @@ class ConversationActor {
   std::list<Letter> mailbox_;
   std::size_t mailbox_bytes_ = 0;
   std::list<Place> gate_;
-  std::size_t writes_open_ = 0;
   std::size_t reads_waiting_ = 0;  // AccessLetters behind the gate
   std::size_t reads_open_ = 0;
   std::size_t results_due_ = 0;   // writes that the lane will still tell of, also of earlier lives

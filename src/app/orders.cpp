@@ -182,28 +182,23 @@ void Orders::answer(const std::string& id, const Result<std::string>& result) {
 }
 
 void Orders::refresh() {
-  xrpc::run_detached<Result<void>>(
-      xrpc::refresh_suspensions(&services_),
-      [this](Result<void> known) {
-        if (!known) {
-          obs::log(obs::Level::warn, log_target, "who is suspended could not be read");
-        }
-        refresh_devices();
-      },
-      [](const std::exception& error) -> Result<void> {
-        return fail(Errc::internal, error.what());
-      });
+  look_beside(xrpc::refresh_suspensions(&services_), "who is suspended could not be read",
+              [this] { refresh_devices(); });
 }
 
 void Orders::refresh_devices() {
   if (services_.live_is_complete()) return wait();  // nobody else removes devices
+  look_beside(xrpc::end_removed_devices(&services_), "which devices were removed could not be read",
+              [this] { wait(); });
+}
+
+void Orders::look_beside(xrpc::Task<Result<void>> look, std::string_view failure,
+                         std::move_only_function<void()> then) {
   xrpc::run_detached<Result<void>>(
-      xrpc::end_removed_devices(&services_),
-      [this](Result<void> done) {
-        if (!done) {
-          obs::log(obs::Level::warn, log_target, "which devices were removed could not be read");
-        }
-        wait();
+      std::move(look),
+      [failure, then = std::move(then)](const Result<void>& done) mutable {
+        if (!done) obs::log(obs::Level::warn, log_target, failure);
+        then();
       },
       [](const std::exception& error) -> Result<void> {
         return fail(Errc::internal, error.what());

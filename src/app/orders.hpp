@@ -4,9 +4,12 @@
 #include "app/config.hpp"
 #include "base/result.hpp"
 #include "xrpc/services.hpp"
+#include "xrpc/task.hpp"
 
 #include <chrono>
+#include <functional>
 #include <string>
+#include <string_view>
 
 namespace catbird::app {
 
@@ -42,6 +45,9 @@ class Orders {
   void answer(const std::string& id, const Result<std::string>& result);
   void refresh();
   void refresh_devices();
+  /// At what other servers of the same store did; `failure`: a literal, for the log.
+  void look_beside(xrpc::Task<Result<void>> look, std::string_view failure,
+                   std::move_only_function<void()> then);
 
   const std::string folder_;
   xrpc::Services& services_;

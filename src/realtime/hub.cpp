@@ -166,10 +166,19 @@ void Hub::publish_change_locked(const RosterChange& change,
 }
 
 void Hub::end_device(const core::Did& user, const core::DeviceId& device) {
-  end_those(user, &device, "device-removed");
+  tell_those(user, [&](Subscription& subscription) {
+    if (subscription.device_ != device) return false;
+    subscription.news_.ended = "device-removed";
+    return true;
+  });
 }
 
-void Hub::end_user(const core::Did& user, std::string_view why) { end_those(user, nullptr, why); }
+void Hub::end_user(const core::Did& user, std::string_view why) {
+  tell_those(user, [&](Subscription& subscription) {
+    subscription.news_.ended = why;
+    return true;
+  });
+}
 
 namespace {
 bool is_for(const core::DeviceId& listening, const core::DeviceId& device) {
@@ -186,18 +195,11 @@ bool Hub::is_listening(const core::Caller& device) const {
 }
 
 void Hub::tell_low_stock(const core::Caller& device) {
-  std::vector<std::move_only_function<void()>> wake;
-  {
-    const std::lock_guard lock(mutex_);
-    const auto it = by_user_.find(device.user.value);
-    if (it == by_user_.end()) return;
-    for (auto* subscription : it->second) {
-      if (!is_for(subscription->device_, device.device)) continue;
-      subscription->news_.low_stock = true;
-      if (subscription->ready_) wake.push_back(std::exchange(subscription->ready_, nullptr));
-    }
-  }
-  for (auto& ready : wake) ready();
+  tell_those(device.user, [&](Subscription& subscription) {
+    if (!is_for(subscription.device_, device.device)) return false;
+    subscription.news_.low_stock = true;
+    return true;
+  });
 }
 
 std::vector<core::Caller> Hub::devices() const {
@@ -234,15 +236,14 @@ void Hub::check_devices(const std::vector<std::pair<core::Caller, bool>>& regist
   for (const auto& device : gone) end_device(device.user, device.device);
 }
 
-void Hub::end_those(const core::Did& user, const core::DeviceId* device, std::string_view why) {
+void Hub::tell_those(const core::Did& user, const std::function<bool(Subscription&)>& tell) {
   std::vector<std::move_only_function<void()>> wake;
   {
     const std::lock_guard lock(mutex_);
     const auto it = by_user_.find(user.value);
     if (it == by_user_.end()) return;
     for (auto* subscription : it->second) {
-      if (device != nullptr && subscription->device_ != *device) continue;
-      subscription->news_.ended = why;
+      if (!tell(*subscription)) continue;
       if (subscription->ready_) wake.push_back(std::exchange(subscription->ready_, nullptr));
     }
   }

@@ -98,6 +98,9 @@ class Hub final : public LogSink {
   /// Ends what this device of the user listens to here. A server beside this one learns of it by
   /// check_devices.
   void end_device(const core::Did& user, const core::DeviceId& device);
+  /// The same for all that the user listens to. `why`: a literal.
+  void end_user(const core::Did& user, std::string_view why);
+
   /// Whether this device of the user listens here, or one that did not say which it is.
   bool is_listening(const core::Caller& device) const;
   /// They hear that few of the device's key packages are left.
@@ -108,8 +111,6 @@ class Hub final : public LogSink {
   /// Of each of them whether the store knows it now. Ends what those listen to that it knew the
   /// last time and knows no more; one that never registered may listen.
   void check_devices(const std::vector<std::pair<core::Caller, bool>>& registered);
-  /// The same for all that the user listens to. `why`: a literal.
-  void end_user(const core::Did& user, std::string_view why);
 
   void publish(std::vector<LogEvent> events) override;
   void resync() override;
@@ -128,7 +129,8 @@ class Hub final : public LogSink {
 
   void drop(Subscription& subscription);
   void add_locked(Subscription& subscription, const core::ConvoId& convo, core::Seq after);
-  void end_those(const core::Did& user, const core::DeviceId* device, std::string_view why);
+  /// Wakes those of the user's subscriptions that `tell` has given news: it says so.
+  void tell_those(const core::Did& user, const std::function<bool(Subscription&)>& tell);
   void publish_change_locked(const RosterChange& change,
                              std::vector<std::move_only_function<void()>>& wake);
   void push_locked(Subscription& subscription, const LogEvent& event,
