@@ -3,27 +3,20 @@
 // first, and one of them removed again; the other device and the other people hardly notice.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { Directory } from "./lib/directory.mjs";
 import { EventStream } from "./lib/event_stream.mjs";
 import { Member } from "./lib/member.mjs";
 import { hex } from "./lib/mls.mjs";
-import { Server } from "./lib/server.mjs";
+import { World } from "./lib/world.mjs";
 
-let directory, server;
-before(async () => {
-  directory = await Directory.start();
-  server = new Server(directory.url);
-  await server.start();
-});
-after(async () => {
-  await server?.dispose();
-  await directory?.close();
-});
+let world;
+before(async () => { world = await World.start(); });
+after(() => world?.end());
 
 const texts = (member) => [...member.read.values()].map(({ text }) => text);
 const sync = (...members) => Promise.all(members.map((member) => member.sync()));
 
 test("a user's second device comes, reads, loses its state, comes back and goes", async (t) => {
+  const { directory, server } = world;
   const [aliceIs, bobIs, carolIs] = await Promise.all(["alice", "bob", "carol"].map((name) => directory.newUser(name)));
   const [alice, carol] = await Promise.all([aliceIs, carolIs].map((identity) => Member.create(server, identity)));
   const phone = await Member.registerDevice(server, bobIs, "bob's phone", 3);

@@ -18,21 +18,19 @@ export class Identity {
     return new Identity(name, newPlcDid(), await kind.create());
   }
 
-  constructor(name, did, keypair) {
-    Object.assign(this, { name, did, keypair });
+  constructor(name, did, keypair, device) {
+    Object.assign(this, { name, did, keypair, device });
   }
 
   /** A token for one call, as the user's PDS would make it. */
   token(method) {
-    return createServiceJwt({ iss: this.did, aud: serviceDid, lxm: method, keypair: this.keypair });
+    const iss = this.device ? `${this.did}#${this.device}` : this.did;
+    return createServiceJwt({ iss, aud: serviceDid, lxm: method, keypair: this.keypair });
   }
 
   /** The same user on a device of its own, which its tokens name. */
   on(device) {
-    const iss = `${this.did}#${device}`;
-    const here = new Identity(this.name, this.did, this.keypair);
-    here.token = (method) => createServiceJwt({ iss, aud: serviceDid, lxm: method, keypair: this.keypair });
-    return here;
+    return new Identity(this.name, this.did, this.keypair, device);
   }
 
   document() {

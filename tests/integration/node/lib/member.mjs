@@ -190,37 +190,37 @@ export class Member {
   }
 
   async add(others, options) {
-    const packages = await this.#packagesFor(others);
+    return this.#addBy(await this.#packagesFor(others), options);
+  }
+
+  #addBy(packages, options) {
     return this.commitWith("addMembers", async () => ({
-      convoId: this.convoId, didList: others.map(({ did }) => did), idempotencyKey: randomUUID(),
+      convoId: this.convoId, didList: packages.map(({ did }) => did.split("#")[0]), idempotencyKey: randomUUID(),
       keyPackageHashes: packages.map(({ did, hash }) => ({ did, hash })),
       ...await this.stage(packages.map(({ add }) => add), options),
     }));
   }
 
   /** One more device of someone who is in the group, by the package that the claim reserved. */
-  async addDevice({ keyPackage: { did, keyPackage, keyPackageHash } }) {
+  addDevice({ keyPackage: { did, keyPackage, keyPackageHash: hash } }) {
     const { keyPackage: theirs } = decode(fromBase64(keyPackage), "mls_key_package");
-    return this.commitWith("addMembers", async () => ({
-      convoId: this.convoId, didList: [did.split("#")[0]], idempotencyKey: randomUUID(),
-      keyPackageHashes: [{ did, hash: keyPackageHash }],
-      ...await this.stage([{ proposalType: "add", add: { keyPackage: theirs } }]),
-    }));
+    return this.#addBy([{ did, hash, add: { proposalType: "add", add: { keyPackage: theirs } } }]);
   }
 
   /** The leaf of one device goes, its user stays. */
   removeDevice(other) {
     const mine = (leaf) => sameBytes(leaf.signaturePublicKey, other.signatureKey.publicKey);
-    return this.commitWith("addMembers", async () => ({
-      convoId: this.convoId, didList: [], idempotencyKey: randomUUID(),
-      ...await this.stage([{ proposalType: "remove", remove: { removed: this.#leafWhere(mine, other.name) } }]),
-    }));
+    return this.#commitOf(() => [{ proposalType: "remove", remove: { removed: this.#leafWhere(mine, other.name) } }]);
   }
 
   /** A key update, or the commit of proposals that wait. */
   commitOnly(options) {
+    return this.#commitOf(() => [], options);
+  }
+
+  #commitOf(proposals, options) {
     return this.commitWith("addMembers", async () => ({
-      convoId: this.convoId, didList: [], idempotencyKey: randomUUID(), ...await this.stage([], options),
+      convoId: this.convoId, didList: [], idempotencyKey: randomUUID(), ...await this.stage(proposals(), options),
     }));
   }
 

@@ -4,8 +4,7 @@
 import assert from "node:assert/strict";
 import { randomBytes, randomUUID } from "node:crypto";
 import { jsonToLex } from "@atproto/lexicon";
-import { createServiceJwt } from "@atproto/xrpc-server";
-import { Directory, serviceDid } from "./directory.mjs";
+import { Directory } from "./directory.mjs";
 import { applicationFrame, groupInfoAt, keyPackage, privateCommit, welcomeFor } from "./handmade.mjs";
 import { suiteName } from "./mls.mjs";
 import { Server } from "./server.mjs";
@@ -34,9 +33,7 @@ export class User extends Xrpc {
   constructor(world, identity, device) {
     super(world.server, {
       did: identity.did,
-      token: (nsid) => world.secret(createServiceJwt({
-        iss: device ? `${identity.did}#${device}` : identity.did, aud: serviceDid, lxm: nsid, keypair: identity.keypair,
-      })),
+      token: (nsid) => world.secret(identity.on(device).token(nsid)),
     });
     Object.assign(this, { world, did: identity.did, device, owner: identity });
   }
